@@ -1,0 +1,52 @@
+#ifndef PREFORKD_LISTENER_H
+#define PREFORKD_LISTENER_H
+/*
+ * A socket that the supervisor binds (or is passed by systemd) and workers inherit: blocking,
+ * CLOEXEC here. A stale unix socket is replaced after a connect test, a live one is refused; the
+ * file is unlinked at the end only if it is still ours. Floor 1.
+ */
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "address.h"
+
+struct errmsg;
+
+struct listener_settings {
+	struct address listen;
+	int type;    /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+	int backlog; /* -1: net.core.somaxconn of the running kernel */
+	mode_t mode; /* of a unix socket's file, exactly */
+	uid_t uid;   /* owner of that file; -1: leave */
+	gid_t gid;
+	bool reuse_port, v6only, defer_accept, nodelay;
+};
+
+struct listener {
+	int fd;	     /* -1: closed */
+	char *path;  /* of a unix socket's file that we made; owned */
+	dev_t dev;   /* what we made, so that only our own is unlinked */
+	ino_t ino;
+	bool passed; /* came from systemd: never unlinked */
+	char *port_text; /* "127.0.0.1:8080" or the path: the key of SERVER_STARTER_PORT; owned */
+};
+
+/* Binds and listens, or takes `passed_fd` (>= 0) after verifying its kind. -1 with the reason. */
+int listener_open(struct listener *listener, const struct listener_settings *settings,
+	int passed_fd, struct errmsg *err);
+void listener_close(struct listener *listener);
+
+/* The sockets that systemd passed to us (sd_listen_fds(3)). Read once at start, then taken out of
+ * the environment; descriptors are made CLOEXEC. */
+struct passed_sockets {
+	int count;
+	int *fd;     /* -1 once taken */
+	char **name; /* owned */
+};
+void passed_sockets_read(struct passed_sockets *passed);
+/* The descriptor passed under this name, now the caller's, or -1. */
+int passed_sockets_take(struct passed_sockets *passed, const char *name);
+/* Closes what nobody took; returns how many. */
+int passed_sockets_free(struct passed_sockets *passed);
+
+#endif

@@ -1,0 +1,79 @@
+#ifndef PREFORKD_OPTIONS_H
+#define PREFORKD_OPTIONS_H
+/*
+ * The one table of options: it drives parsing, defaults, range errors, proposals, freeing,
+ * `preforkd config`, the reload's comparison, and the check that manual and sample name the same
+ * keys. A new option is one line in options.c, one in the manual, one test. Floor 0.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct errmsg;
+
+enum option_section { SECTION_PREFORKD, SECTION_SOCKET, SECTION_POOL };
+
+enum option_type {
+	OPTION_STRING,
+	OPTION_INT,	 /* int64_t */
+	OPTION_BOOL,
+	OPTION_DURATION, /* int64_t, milliseconds */
+	OPTION_SIZE,	 /* int64_t, bytes */
+	OPTION_MODE,	 /* int64_t */
+	OPTION_ENUM,	 /* int, index into names */
+	OPTION_SIGNAL,	 /* int */
+	OPTION_PATH,	 /* char *, absolute by the file's folder */
+	OPTION_COMMAND,	 /* struct words, sh's quoting */
+	OPTION_LIST,	 /* struct words, separated by blanks */
+	OPTION_STDIO,	 /* struct stdio_setting */
+	OPTION_LIMIT,	 /* struct rlimit in limits[], a bit in limit_set */
+	OPTION_AMOUNT,	 /* struct amount */
+	OPTION_CPUS,	 /* unsigned char * */
+	OPTION_ADDRESS,	 /* struct address */
+};
+
+/* When a change of the key takes effect at reload. */
+enum option_effect {
+	EFFECT_RESTART,	 /* only at the next start of the supervisor */
+	EFFECT_RUNNING,	 /* in place, nothing is restarted */
+	EFFECT_WORKERS,	 /* the pool's workers are replaced */
+	EFFECT_SOCKET,	 /* the socket is bound anew */
+};
+
+struct option {
+	enum option_section section;
+	const char *key;
+	enum option_type type;
+	size_t offset;	     /* of the field in the section's struct */
+	const char *fallback; /* the default as text, parsed like a value; NULL: none */
+	int64_t min, max;    /* bounds of numbers; both 0: none but the type's */
+	const char *const *names; /* OPTION_ENUM, NULL-ended */
+	enum option_effect effect;
+	unsigned flags;
+	const char *help; /* one line */
+};
+#define OPTION_REPEATS	  1u /* may be given more than once; the values add up */
+#define OPTION_LATER	  2u /* known, but not in this version: a clear error */
+#define OPTION_INFINITE	  4u /* a duration that may be "infinity" */
+#define OPTION_PERCENT	  8u /* %{pool} and the like are replaced in it */
+#define OPTION_REQUIRED	  16u
+
+extern const struct option options[];
+extern const size_t option_count;
+
+/* By section and key; NULL: unknown. Its number is its index in options[]. */
+const struct option *option_find(enum option_section section, const char *key);
+/* "preforkd", "socket:", "pool:": how the section is written. */
+const char *option_section_name(enum option_section section);
+
+/* Parses text into the field of `section_struct`. folder: for relative paths. */
+int option_set(const struct option *option, void *section_struct, const char *text,
+	const char *folder, struct errmsg *err);
+/* Sets every option of the section to its default. */
+void options_set_defaults(enum option_section section, void *section_struct);
+/* The value as text that option_set() reads back the same; malloced; NULL: has no value. */
+char *option_format(const struct option *option, const void *section_struct);
+bool option_equal(const struct option *option, const void *a, const void *b);
+void options_free(enum option_section section, void *section_struct);
+
+#endif

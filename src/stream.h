@@ -1,0 +1,49 @@
+#ifndef PREFORKD_STREAM_H
+#define PREFORKD_STREAM_H
+/*
+ * What workers write to stdout and stderr, where it goes through the supervisor: a stream is the
+ * pipe of one worker, a sink is where its lines end: the supervisor's log, or a file that USR1
+ * reopens. A worker never waits for a disk that is full: lines that cannot be written are counted.
+ * The worker's end of the pipe is opened for reading and writing, so that our death does not kill
+ * it by SIGPIPE. Floor 1.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct errmsg;
+
+struct sink; /* shared by streams of the same path; counted */
+
+struct sinks {
+	struct sink *first;
+	uid_t uid; /* owner of files that are made; -1: ours */
+	gid_t gid;
+};
+void sinks_init(struct sinks *sinks, uid_t uid, gid_t gid);
+/* Opens every file anew; what fails is logged and tried again, the old file stays meanwhile. */
+void sinks_reopen(struct sinks *sinks);
+void sinks_fini(struct sinks *sinks);
+/* Lines lost in all of them. */
+uint64_t sinks_lost(const struct sinks *sinks);
+
+struct stream_origin {
+	const char *pool; /* outlives the stream */
+	int slot;
+	const char *name; /* "stdout" or "stderr" */
+};
+
+struct stream;
+
+/* A new stream to the file at `path`, or to the log when path is NULL. *worker_fd is the worker's
+ * end, the caller closes it after the fork. The stream frees itself at the end of input, which
+ * comes when the last process that has it open is gone. NULL with the reason. */
+struct stream *stream_open(struct ev_loop *loop, struct sinks *sinks, const char *path,
+	const struct stream_origin *origin, int *worker_fd, struct errmsg *err);
+/* The worker's process is known after the fork; shown in log lines. */
+void stream_set_pid(struct stream *stream, pid_t pid);
+/* Reads what is there, then closes, ended or not. All streams of some sinks: */
+void streams_close_all(struct sinks *sinks);
+
+#endif
