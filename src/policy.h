@@ -1,0 +1,74 @@
+#ifndef PREFORKD_POLICY_H
+#define PREFORKD_POLICY_H
+/*
+ * How many workers to start and how many to retire: a pure function of the rule, the census and the
+ * time. It knows no process, no clock, no log. The rules are those of Apache's prefork MPM and
+ * php-fpm's dynamic mode, without their one-second tick: all that lacks is started at once, a
+ * worker that is starting counts as spare, and the surplus goes when it has lasted. Floor 0.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POLICY_NEVER INT64_MAX
+
+/* What is asked for now: the configuration, with TTIN/TTOU's offset and a drain worked in. */
+struct policy_rule {
+	int max_workers;
+	bool dynamic; /* else exactly max_workers */
+	int min_spare, max_spare, start_workers, max_spawn_step;
+	int64_t idle_timeout_ms;
+	int64_t spawn_interval_ms; /* least time between two starts */
+};
+
+/* Who is there. */
+struct policy_census {
+	int starting, unknown, idle, busy;
+	int leaving; /* asked to leave and still there */
+};
+
+/* What has to be remembered between two decisions. Zeroed at the start. */
+struct policy_memory {
+	bool initial_done; /* start_workers were started once */
+	int initial;       /* how many of them so far */
+	int step;          /* size of the last step of growth; 0: demand is met */
+	int step_left;     /* of it, not yet started */
+	bool started_any;
+	int64_t started_at; /* the last start */
+	bool surplus;       /* there is one */
+	int surplus_least;  /* its least size since surplus_at */
+	int64_t surplus_at; /* since when */
+};
+
+enum policy_reason {
+	POLICY_ENOUGH,
+	POLICY_TOO_FEW,   /* static: fewer than max_workers */
+	POLICY_INITIAL,   /* dynamic: fewer than start_workers, at first */
+	POLICY_SPARE_LOW, /* fewer spare than min_spare_workers */
+	POLICY_OUTRUN,    /* growth did not catch up: the next step, twice as big */
+	POLICY_SURPLUS,   /* more idle than max_spare_workers, for idle_timeout */
+	POLICY_ABOVE_MAX, /* more than max_workers: shrunk or drained */
+	POLICY_AT_MAX,    /* more would be started, but max_workers are there */
+	POLICY_WAITING,   /* more would be started, but the back-off or spawn_interval says later */
+};
+
+struct policy_plan {
+	int start;
+	int retire_idle; /* idle ones only, the longest idle first */
+	int retire_any;  /* idle, then unknown, starting, busy ones */
+	int64_t wake_at; /* decide again then at the latest; POLICY_NEVER */
+	enum policy_reason reason;
+	int lacking; /* how many more are wanted than may be started now */
+};
+
+/* `deterred_until`: the back-off's end (in the past: none is on). */
+struct policy_plan policy_decide(struct policy_memory *memory, const struct policy_rule *rule,
+	const struct policy_census *census, int64_t deterred_until, int64_t now_ms);
+/* That many of plan.start were really started. */
+void policy_started(
+	struct policy_memory *memory, const struct policy_rule *rule, int count, int64_t now_ms);
+/* "2 idle + 1 starting < min_spare_workers 5: starting 2" */
+void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
+	const struct policy_census *census, const struct policy_plan *plan);
+
+#endif
