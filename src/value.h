@@ -3,7 +3,8 @@
 /*
  * Values as users write them (10s, 64K, yes, 0660, 1024:infinity, 25%), to numbers and back. Each
  * value_parse_X() returns 0, or -1 with the reason in words; *out is untouched then. Each
- * value_format_X() writes the shortest form that parses back to the same. Floor 0.
+ * value_format_X() writes a whole number of the largest unit that fits, which parses back to the
+ * same. Floor 0.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,12 +14,14 @@
 
 struct errmsg;
 
-#define VALUE_TEXT_BYTES 64		     /* enough for every value_format_X() */
-#define DURATION_INFINITE INT64_MAX	     /* "infinity", where the option allows it */
+#define VALUE_TEXT_BYTES  64                 /* enough for every value_format_X() */
+#define DURATION_INFINITE INT64_MAX          /* "infinity", where the option allows it */
+#define DURATION_MAX      (INT64_MAX / 1024) /* milliseconds; so sums and doublings do not overflow */
 
-/* 500ms, 10s, 5m, 2h, 1d or plain seconds; fractions allowed (0.25). Milliseconds. */
+/* 500ms, 10s, 5m, 2h, 1d or plain seconds; fractions allowed (0.25). Milliseconds, rounded, but
+ * what is not zero never becomes zero. "infinity" is DURATION_INFINITE. */
 int value_parse_duration(int64_t *out_ms, const char *text, struct errmsg *err);
-/* 65536, 64K, 256M, 2G (powers of 1024). Bytes. */
+/* 65536, 64K, 256M, 2G (powers of 1024; small letters too). Bytes. */
 int value_parse_size(int64_t *out_bytes, const char *text, struct errmsg *err);
 int value_parse_int(int64_t *out, const char *text, struct errmsg *err);
 /* yes/no, true/false, on/off, 1/0, whatever the case. */
@@ -33,7 +36,8 @@ struct amount {
 int value_parse_amount(struct amount *out, const char *text, struct errmsg *err);
 /* SOFT[:HARD], each a number (with K, M, G for sizes) or infinity; SOFT alone sets both. */
 int value_parse_limit(struct rlimit *out, const char *text, struct errmsg *err);
-/* "0-3,6 8" as for taskset(1): sets bits in mask (bytes long). */
+/* "0-3,6 8", "0-30:2" as for taskset(1): sets bits in mask, laid out like a cpu_set_t of mask_bytes
+ * (a multiple of a long's). Bits that are set already stay. */
 int value_parse_cpus(unsigned char *mask, size_t mask_bytes, const char *text, struct errmsg *err);
 
 void value_format_duration(char text[VALUE_TEXT_BYTES], int64_t duration_ms);
