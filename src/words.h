@@ -11,7 +11,8 @@ struct errmsg;
 
 struct words {
 	size_t count;
-	char **word; /* count strings and a NULL behind them, as execv(3) wants; owned */
+	char **word; /* count strings and a NULL behind them, as execv(3) wants; NULL: none; owned
+		      */
 };
 
 /* Splits text. 0, or -1 with the reason (unbalanced quote, lone backslash at the end). On failure
@@ -32,7 +33,7 @@ void words_free(struct words *words);
 struct expansion {
 	const char *name;
 	const char *pool;
-	int slot; /* negative: %{slot} is left as it stands */
+	int slot; /* negative: %{slot} is left as it stands; so are the others when NULL */
 };
 /* Replaces %{pool}, %{slot}, %{name} and %%. malloced, or NULL with the reason when something else
  * follows a percent sign. */
