@@ -30,9 +30,10 @@ enum signal_action {
 #undef X
 };
 
+/* A line may name a worker signal for any action: the workers get it beside what is done. */
 struct signal_rule {
 	enum signal_action action;
-	int worker_signal;   /* 0: each pool's stop_signal where the action sends one, else nothing */
+	int worker_signal; /* 0: each pool's stop_signal where the action sends one, else nothing */
 	int64_t interval_ms; /* > 0: one worker after another, that far apart (stop, forward) */
 };
 
@@ -43,9 +44,10 @@ struct signal_map {
 /* The defaults of the manual: TERM, INT, QUIT stop; HUP reload; USR1 reopen; ... */
 void signal_map_init(struct signal_map *map);
 /* One line of [signals]: `received = text`. -1 with the reason (and a proposal). KILL, STOP and
- * signals of the kernel's own faults cannot be received. */
-int signal_map_set(struct signal_map *map, const char *received, const char *text,
-	struct errmsg *err);
+ * signals of the kernel's own faults cannot be received. Received signals are told apart by number:
+ * whoever looks for repeated lines must compare signal_number()s. "unlisted" cannot be set. */
+int signal_map_set(
+	struct signal_map *map, const char *received, const char *text, struct errmsg *err);
 /* "stop QUIT/2s": what signal_map_set() reads back to the same rule. */
 void signal_rule_format(char text[64], const struct signal_rule *rule);
 const char *signal_action_name(enum signal_action action);

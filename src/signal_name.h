@@ -4,8 +4,8 @@
 
 /* "TERM", "SIGTERM", "term", "15", "RTMIN+3", "RTMAX-1": the number, or -1. */
 int signal_number(const char *name);
-/* "TERM", "RTMIN+3"; of a number that is no signal: "signal 99". Points to static storage that is
- * never overwritten (one string a signal). */
+/* "TERM", "RTMIN+3"; of a number that is no signal: "signal 99" (up to 129; else "no signal").
+ * Points to static storage that is never overwritten (one string a signal). */
 const char *signal_name(int signal_number);
 /* The name after `previous` (NULL: the first), for suggestions; NULL after the last. */
 const char *signal_next_name(const char *previous);
