@@ -10,9 +10,9 @@ struct errmsg;
 
 enum address_kind {
 	ADDRESS_NONE,
-	ADDRESS_HOST,	  /* host and port; host may be a name, an IPv4 or an IPv6 address */
-	ADDRESS_ANY,	  /* port alone: every address of both families */
-	ADDRESS_UNIX,	  /* path */
+	ADDRESS_HOST,     /* host and port; host may be a name, an IPv4 or an IPv6 address */
+	ADDRESS_ANY,      /* port alone: every address of both families */
+	ADDRESS_UNIX,     /* path */
 	ADDRESS_ABSTRACT, /* path, without the @ */
 };
 
@@ -23,6 +23,8 @@ struct address {
 	char *path; /* owned; at most 107 bytes */
 };
 
+/* On failure *out is untouched; on success what it owned before is not freed. IPv6 addresses come
+ * out in canonical form. */
 int address_parse(struct address *out, const char *text, struct errmsg *err);
 /* The text that parses back to the same. malloced. */
 char *address_format(const struct address *address);
