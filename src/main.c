@@ -1,0 +1,217 @@
+/*
+ * Options, the configuration, and which of the few things to do with it. Nothing else: what a
+ * command does is in a file of its own.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "config_file.h"
+#include "errmsg.h"
+#include "faults.h"
+#include "logger.h"
+#include "preflight.h"
+#include "run_pool.h"
+#include "settings.h"
+#include "startup.h"
+#include "supervisor.h"
+
+static const char usage_text[] =
+	"usage: preforkd -c FILE [-t] [--log-level LEVEL] [COMMAND [ARGUMENT...]]\n";
+
+static const char help_text[] =
+	"\n"
+	"Keeps pools of worker processes running, as FILE (preforkd.ini(5)) says.\n"
+	"\n"
+	"  -c, --config FILE      the configuration\n"
+	"  -t, --test             check the configuration, print every fault, start nothing\n"
+	"      --log-level LEVEL  error, warning, notice, info or debug, instead of the file's\n"
+	"  -h, --help             this text\n"
+	"  -V, --version          the version\n"
+	"\n"
+	"Without a command: supervises in the foreground, logs to standard error.\n"
+	"\n"
+	"  config                 print the effective configuration, defaults included\n"
+	"  run POOL               be one worker of the pool, without a supervisor\n"
+	"\n"
+	"Signals to the supervisor: TERM, INT, QUIT stop; USR1 reopens the logs; TTIN, TTOU one\n"
+	"worker more or less; WINCH none until it is resumed. [signals] in FILE changes that.\n";
+
+/* Known commands, so that the ones this version lacks are told from mistyped ones. */
+static const char *const later_commands[] = {"status", "top", "events", "reload", "reconfigure",
+	"reopen", "drain", "resume", "upgrade", "stop", "quit", "signal", "scale", "restart"};
+
+static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug"};
+
+struct arguments {
+	const char *config;
+	bool test;
+	int log_level; /* -1: the file's */
+	char **command;
+	int command_count;
+};
+
+static int usage_error(const char *format, const char *what)
+{
+	fputs("preforkd: ", stderr);
+	fprintf(stderr, format, what);
+	fprintf(stderr, "\n%s", usage_text);
+	return EX_USAGE;
+}
+
+static int parse_log_level(const char *name)
+{
+	for (int i = 0; i < (int)(sizeof(log_levels) / sizeof(log_levels[0])); i++)
+		if (strcmp(log_levels[i], name) == 0)
+			return i;
+	return -1;
+}
+
+/* What to exit with, or -1: go on. */
+static int parse_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case 'c': arguments->config = optarg; return -1;
+	case 't': arguments->test = true; return -1;
+	case 'l':
+		arguments->log_level = parse_log_level(optarg);
+		return arguments->log_level < 0 ? usage_error("no such log level: %s", optarg) : -1;
+	case 'd': return usage_error("%s is not available in this version", "--daemon");
+	case 'h': printf("%s%s", usage_text, help_text); return EX_OK;
+	case 'V': puts("preforkd " PACKAGE_VERSION); return EX_OK;
+	default: fputs(usage_text, stderr); return EX_USAGE;
+	}
+}
+
+static int parse_arguments(struct arguments *arguments, int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"daemon", no_argument, NULL, 'd'},
+		{"test", no_argument, NULL, 't'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int option, status = -1;
+
+	/* "+": what stands behind the command belongs to it. */
+	while (status < 0 && (option = getopt_long(argc, argv, "+c:dthV", long_options, NULL)) >= 0)
+		status = parse_option(arguments, option);
+	arguments->command = argv + optind;
+	arguments->command_count = argc - optind;
+	if (status < 0 && !arguments->config)
+		return usage_error("%s", "no configuration: -c FILE is missing");
+	return status;
+}
+
+static void print_faults(const struct faults *faults)
+{
+	for (size_t i = 0; i < faults->count; i++)
+		fprintf(stderr, "%s\n", faults->fault[i].text);
+}
+
+/* NULL: *status says what to exit with, and every fault has been printed. */
+static struct settings *load(const struct arguments *arguments, int *status)
+{
+	struct faults faults = {0};
+	struct settings *settings = config_file_read(arguments->config, &faults);
+
+	*status = EX_OK;
+	if (!settings)
+		*status = errno == ENOENT ? EX_NOINPUT : errno == EACCES ? EX_NOPERM : EX_CONFIG;
+	else
+		preflight_check(settings, &faults);
+	if (settings && faults.errors > 0) {
+		settings_free(settings);
+		settings = NULL;
+		*status = EX_CONFIG;
+	}
+	print_faults(&faults);
+	faults_free(&faults);
+	return settings;
+}
+
+static int supervise(const struct arguments *arguments, const struct settings *settings,
+	const struct startup_limits *limits)
+{
+	const struct logger_settings log = {
+		.name = settings->preforkd.name,
+		.target = settings->preforkd.log_file,
+		.level = (enum log_level)(arguments->log_level >= 0 ? arguments->log_level
+								    : settings->preforkd.log_level),
+		.format = (enum log_format)settings->preforkd.log_format,
+	};
+	struct errmsg err;
+	int status;
+
+	if (logger_open(&log, &err) < 0) {
+		fprintf(stderr, "preforkd: log_file: %s\n", err.text);
+		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+	}
+	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
+		(int)getpid());
+	status = supervisor_run(settings, settings->files[0], limits->found);
+	logger_close();
+	return status;
+}
+
+static int unknown_command(const char *command)
+{
+	const size_t later_count = sizeof(later_commands) / sizeof(later_commands[0]);
+
+	for (size_t i = 0; i < later_count; i++)
+		if (strcmp(later_commands[i], command) == 0)
+			return usage_error("%s is not available in this version", command);
+	return usage_error("no such command: %s", command);
+}
+
+static int run_command(const struct arguments *arguments, const struct settings *settings,
+	const struct startup_limits *limits)
+{
+	const char *command = arguments->command[0];
+	const int count = arguments->command_count;
+
+	if (strcmp(command, "config") == 0 && count == 1) {
+		config_file_print(settings, stdout);
+		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	}
+	if (strcmp(command, "run") == 0 && count == 2)
+		return run_pool(settings, arguments->command[1], limits->found);
+	if (strcmp(command, "config") == 0 || strcmp(command, "run") == 0)
+		return usage_error("wrong number of arguments for %s", command);
+	return unknown_command(command);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {.log_level = -1};
+	struct startup_limits limits;
+	struct settings *settings;
+	struct errmsg err;
+	int status;
+
+	if (startup_prepare(&limits, &err) < 0) {
+		fprintf(stderr, "preforkd: %s\n", err.text);
+		return EX_OSERR;
+	}
+	status = parse_arguments(&arguments, argc, argv);
+	if (status >= 0)
+		return status;
+	settings = load(&arguments, &status);
+	if (!settings)
+		return status;
+	if (arguments.test)
+		printf("%s: the configuration is good\n", arguments.config);
+	else if (arguments.command_count > 0)
+		status = run_command(&arguments, settings, &limits);
+	else
+		status = supervise(&arguments, settings, &limits);
+	settings_free(settings);
+	return status;
+}

@@ -1,0 +1,312 @@
+/*
+ * A pool's life and slots. Nothing here starts or retires a worker by itself: these functions
+ * change what is asked for and mark the pool dirty.
+ */
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "errmsg.h"
+#include "memory.h"
+#include "scoreboard.h"
+#include "settings.h"
+
+#define READY_INFINITE_MS 1000 /* min_uptime = infinity: alive so long counts as ready */
+#define LOG_INTERVAL_MS   1000
+
+void pool_mark_dirty(struct pool *pool)
+{
+	pool->dirty = true;
+	pool->place.changed(pool->place.owner);
+}
+
+static void on_fact(void *context)
+{
+	pool_mark_dirty(context);
+}
+
+static void on_board_changed(void *context)
+{
+	struct pool *pool = context;
+
+	pool->board_dirty = true;
+	pool_mark_dirty(pool);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct pool *pool = timer->data;
+
+	(void)loop;
+	(void)events;
+	pool->timer_at = WORKER_NEVER;
+	pool_mark_dirty(pool);
+}
+
+static int open_board(struct pool *pool, struct errmsg *err)
+{
+	const struct pool_settings *settings = pool->settings;
+	struct scoreboard_settings board = {
+		.slots = (int)settings->max_workers,
+		.uid = pool->launch.identity.change ? pool->launch.identity.uid : (uid_t)-1,
+		.gid = pool->launch.identity.change ? pool->launch.identity.gid : (gid_t)-1,
+		.path = pool->place.launch.scoreboard_path,
+		.pool = settings->name,
+		.changed = on_board_changed,
+		.context = pool,
+	};
+
+	pool->context.board = scoreboard_open(pool->place.loop, &board, err);
+	return pool->context.board ? 0 : -1;
+}
+
+static struct worker_limits worker_limits(const struct pool_settings *settings)
+{
+	return (struct worker_limits){
+		.ready_when_alive = settings->ready == READY_ALIVE || settings->ready == READY_AUTO,
+		.min_uptime_ms = settings->min_uptime_ms == DURATION_INFINITE
+					 ? READY_INFINITE_MS
+					 : settings->min_uptime_ms,
+		.start_timeout_ms = settings->start_timeout_ms,
+		.timeout_ms = settings->timeout_ms,
+		.request_timeout_ms = settings->request_timeout_ms,
+		.stop_timeout_ms = settings->stop_timeout_ms,
+	};
+}
+
+static void init_parts(struct pool *pool)
+{
+	struct ev_loop *loop = pool->place.loop;
+	const struct identity *identity = &pool->launch.identity;
+
+	pool->context.loop = loop;
+	pool->context.settings = pool->settings;
+	pool->context.limits = worker_limits(pool->settings);
+	pool->context.changed = on_fact;
+	pool->context.pool = pool;
+	sinks_init(&pool->sinks, identity->change ? identity->uid : (uid_t)-1,
+		identity->change ? identity->gid : (gid_t)-1);
+	pool->hooks = (struct hooks){
+		.loop = loop,
+		.reports = pool->place.reports,
+		.changed = on_fact,
+		.pool = pool,
+	};
+	pool->failure_log.interval_ms = pool->machine_log.interval_ms = LOG_INTERVAL_MS;
+	for (int i = 0; i < POLICY_REASON_COUNT; i++)
+		pool->decision_log[i].interval_ms = LOG_INTERVAL_MS;
+	pool->due_at = pool->timer_at = WORKER_NEVER;
+	ev_timer_init(&pool->timer, on_timer, 0, 0);
+	pool->timer.data = pool;
+}
+
+static char *board_path(const struct pool_settings *settings, const char *folder)
+{
+	if (settings->scoreboard_file)
+		return memory_copy_string(settings->scoreboard_file);
+	return memory_format("%s/%s.scoreboard", folder, settings->name);
+}
+
+struct pool *pool_new(
+	const struct pool_settings *settings, const struct pool_place *place, struct errmsg *err)
+{
+	struct pool *pool = memory_alloc(sizeof(*pool));
+	char *path = board_path(settings, place->scoreboard_folder);
+	int result;
+
+	pool->settings = settings;
+	pool->place = *place;
+	pool->place.launch.scoreboard_path = path;
+	pool->generation = 1;
+	result = launch_init(&pool->launch, settings, &pool->place.launch, err);
+	if (result == 0) {
+		init_parts(pool);
+		result = open_board(pool, err);
+		if (result < 0)
+			launch_fini(&pool->launch);
+	}
+	pool->place.launch.scoreboard_path = NULL;
+	free(path);
+	if (result < 0) {
+		free(pool);
+		return NULL;
+	}
+	pool_mark_dirty(pool);
+	return pool;
+}
+
+void pool_free(struct pool *pool)
+{
+	if (!pool)
+		return;
+	for (int i = 0; i < pool->slot_count; i++) {
+		worker_forget(pool->slot[i]);
+		free(pool->slot[i]);
+	}
+	free(pool->slot);
+	ev_timer_stop(pool->place.loop, &pool->timer);
+	hooks_end(&pool->hooks);
+	streams_close_all(&pool->sinks);
+	sinks_fini(&pool->sinks);
+	scoreboard_close(pool->context.board);
+	launch_fini(&pool->launch);
+	free(pool);
+}
+
+static int clamp(int64_t value, int max)
+{
+	if (value < 0)
+		return 0;
+	return value < max ? (int)value : max;
+}
+
+struct policy_rule pool_rule(const struct pool *pool)
+{
+	const struct pool_settings *settings = pool->settings;
+	int max = clamp(settings->max_workers + pool->offset, INT32_MAX);
+	int64_t max_spare = settings->max_spare_workers;
+	int64_t start = settings->start_workers;
+
+	if (pool->drained)
+		max = pool->drained_to;
+	if (max_spare == SETTING_UNSET)
+		max_spare = max;
+	if (start == SETTING_UNSET)
+		start = settings->min_spare_workers;
+	return (struct policy_rule){
+		.max_workers = max,
+		.dynamic = pool_settings_dynamic(settings),
+		.min_spare = clamp(settings->min_spare_workers, max),
+		.max_spare = clamp(max_spare, max),
+		.start_workers = clamp(start, max),
+		.max_spawn_step = (int)settings->max_spawn_step,
+		.idle_timeout_ms = settings->idle_timeout_ms,
+		.spawn_interval_ms = settings->spawn_interval_ms,
+	};
+}
+
+struct worker *pool_worker(const struct pool *pool, int slot)
+{
+	if (slot < 0 || slot >= pool->slot_count || !worker_present(pool->slot[slot]))
+		return NULL;
+	return pool->slot[slot];
+}
+
+static struct worker *add_slot(struct pool *pool)
+{
+	struct worker *worker;
+
+	if (scoreboard_grow(pool->context.board, pool->slot_count + 1) < 0)
+		return NULL;
+	worker = memory_alloc(sizeof(*worker));
+	worker->record.slot = pool->slot_count;
+	worker->context = &pool->context;
+	pool->slot = memory_resize(pool->slot, (size_t)pool->slot_count + 1, sizeof(*pool->slot));
+	pool->slot[pool->slot_count++] = worker;
+	return worker;
+}
+
+struct worker *pool_free_slot(struct pool *pool)
+{
+	while (pool->first_free < pool->slot_count && worker_present(pool->slot[pool->first_free]))
+		pool->first_free++;
+	if (pool->first_free < pool->slot_count)
+		return pool->slot[pool->first_free];
+	return add_slot(pool);
+}
+
+void pool_grow(struct pool *pool, int by, int signal_number)
+{
+	int *number = pool->drained ? &pool->drained_to : &pool->offset;
+	int64_t least = pool->drained ? 0 : -pool->settings->max_workers;
+
+	if (*number + by >= least)
+		*number += by;
+	pool->leave_signal = signal_number;
+	pool_mark_dirty(pool);
+}
+
+void pool_drain(struct pool *pool, int signal_number)
+{
+	pool->leave_signal = signal_number;
+	pool->drained = true;
+	pool->drained_to = 0;
+	pool_mark_dirty(pool);
+}
+
+void pool_resume(struct pool *pool)
+{
+	pool->drained = false;
+	pool_mark_dirty(pool);
+}
+
+void pool_begin_stop(struct pool *pool)
+{
+	pool->stopping = true;
+	pool_mark_dirty(pool);
+}
+
+void pool_stop_all(struct pool *pool, int signal_number, int64_t now_ms)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]))
+			worker_stop(pool->slot[i], signal_number, now_ms);
+	pool_mark_dirty(pool);
+}
+
+void pool_kill_all(struct pool *pool, int64_t now_ms)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]))
+			worker_kill(pool->slot[i], "asked to end twice", now_ms);
+	pool_mark_dirty(pool);
+}
+
+int pool_forward_all(struct pool *pool, int signal_number)
+{
+	int count = 0;
+
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]))
+			count += worker_forward(pool->slot[i], signal_number);
+	return count;
+}
+
+void pool_reopen(struct pool *pool)
+{
+	sinks_reopen(&pool->sinks);
+}
+
+bool pool_owns_pid(const struct pool *pool, pid_t pid)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]) && pool->slot[i]->record.pid == pid)
+			return true;
+	return hooks_own_pid(&pool->hooks, pid);
+}
+
+bool pool_take_report(struct pool *pool, const struct spawn_report *report)
+{
+	for (int i = 0; i < pool->slot_count; i++) {
+		if (!worker_present(pool->slot[i]) || pool->slot[i]->record.pid != report->pid)
+			continue;
+		pool->slot[i]->failure = *report;
+		return true;
+	}
+	return false;
+}
+
+bool pool_empty(const struct pool *pool)
+{
+	return pool->present == 0 && pool->hooks.running == 0;
+}
+
+bool pool_stuck(const struct pool *pool)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]) && !pool->slot[i]->times.kill_warned)
+			return false;
+	return pool->present > 0;
+}

@@ -1,0 +1,111 @@
+#ifndef PREFORKD_POOL_H
+#define PREFORKD_POOL_H
+/*
+ * One pool: its slots, what is asked of it, and what became of it. Whatever happens marks it dirty;
+ * pool_reconcile() (pool_reconcile.c) is then called once a loop turn and is the only place where
+ * workers are started and retired. Floor 2.
+ *
+ * The pool owns its slots, scoreboard, streams and hooks; it borrows its section of the
+ * configuration and the sockets. Times are milliseconds of the supervisor's attended clock.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backoff.h"
+#include "hook.h"
+#include "launch.h"
+#include "policy.h"
+#include "rate_limit.h"
+#include "stream.h"
+#include "worker.h"
+
+struct errmsg;
+struct pool_settings;
+struct spawn_reports;
+
+/* What a pool needs of its surroundings; outlives it. */
+struct pool_place {
+	struct ev_loop *loop;
+	struct launch_place launch;
+	const char *scoreboard_folder;
+	struct spawn_reports *reports;
+	void (*changed)(void *owner); /* some pool is dirty */
+	void *owner;
+};
+
+struct pool {
+	const struct pool_settings *settings;
+	struct pool_place place;
+	struct worker_context context;
+	struct worker **slot; /* slot[0..slot_count-1], each once made stays */
+	int slot_count;
+	int first_free; /* no free slot below this one */
+	int present;    /* slots with a worker in them */
+	uint64_t generation;
+
+	struct launch launch;
+	struct sinks sinks;
+	struct hooks hooks;
+
+	struct policy_memory memory;
+	struct backoff failures; /* of the program */
+	struct backoff machine;  /* fork refused, descriptors used up, ... */
+	struct rate_limit failure_log, machine_log, decision_log[POLICY_REASON_COUNT];
+	enum policy_reason told; /* the last decision that was logged */
+
+	int offset;       /* TTIN and TTOU */
+	bool drained;     /* no workers until resume ... */
+	int drained_to;   /* ... but so many, by TTIN */
+	int leave_signal; /* what those above the maximum get; 0: the pool's stop_signal */
+	bool stopping;    /* nothing is started any more */
+	bool ever_ready;  /* some worker got ready */
+	bool first_ready; /* all of the first workers did */
+	bool gave_up;     /* crash_loop says so */
+
+	bool dirty;
+	bool board_dirty;
+	int64_t due_at;   /* when something is due next; WORKER_NEVER */
+	int64_t timer_at; /* what the timer is set to */
+	ev_timer timer;
+};
+
+/* Opens scoreboard, launch plan; starts no worker (the first reconcile does). NULL with the
+ * reason. */
+struct pool *pool_new(
+	const struct pool_settings *settings, const struct pool_place *place, struct errmsg *err);
+/* Processes that are still there are left alone. */
+void pool_free(struct pool *pool);
+
+void pool_mark_dirty(struct pool *pool);
+/* What the policy is asked with now. */
+struct policy_rule pool_rule(const struct pool *pool);
+/* An empty slot, made where needed, or NULL where there can be no more. */
+struct worker *pool_free_slot(struct pool *pool);
+/* The slot's worker, or NULL: none there. */
+struct worker *pool_worker(const struct pool *pool, int slot);
+
+/* TTIN (1) and TTOU (-1). Those who have to go get the signal (0: the pool's stop_signal). */
+void pool_grow(struct pool *pool, int by, int signal_number);
+void pool_drain(struct pool *pool, int signal_number);
+void pool_resume(struct pool *pool);
+/* Nothing is started from here on. */
+void pool_begin_stop(struct pool *pool);
+/* A soft signal to all (0: the pool's stop_signal); KILL to all. */
+void pool_stop_all(struct pool *pool, int signal_number, int64_t now_ms);
+void pool_kill_all(struct pool *pool, int64_t now_ms);
+/* Any signal to all, without a change of state. How many got it. */
+int pool_forward_all(struct pool *pool, int signal_number);
+void pool_reopen(struct pool *pool);
+
+/* Is the pid one of a worker or a hook, which the pool reaps itself? */
+bool pool_owns_pid(const struct pool *pool, pid_t pid);
+/* Hands over a report of a child that could not exec. false: not ours. */
+bool pool_take_report(struct pool *pool, const struct spawn_report *report);
+/* Nothing left: no worker, no hook. */
+bool pool_empty(const struct pool *pool);
+/* All that is left cannot be killed. */
+bool pool_stuck(const struct pool *pool);
+
+#endif

@@ -1,0 +1,392 @@
+/*
+ * Facts in, one decision, effects out: the only place where workers of a pool are started, retired
+ * and reaped. The order matters: first what the workers said, then who has gone, then what is due,
+ * then the census and the plan.
+ */
+#include "pool_reconcile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "errmsg.h"
+#include "logger.h"
+#include "memory.h"
+#include "pool.h"
+#include "pool_start.h"
+#include "scoreboard.h"
+#include "settings.h"
+#include "signal_name.h"
+
+#define CRASH_LOOP_TRIES    3
+#define CRASH_LOOP_FAILURES 10
+#define TEXT_BYTES          256
+
+/* The machine refuses for other reasons than the program, and recovers sooner. */
+static const struct backoff_rule machine_rule = {.base_ms = 100, .cap_ms = 2000};
+
+static struct backoff_rule failure_rule(const struct pool *pool)
+{
+	return (struct backoff_rule){
+		.base_ms = pool->settings->err_respawn_interval_ms,
+		.cap_ms = pool->settings->err_respawn_max_ms,
+	};
+}
+
+static double chance(void)
+{
+	return (double)random() / ((double)RAND_MAX + 1);
+}
+
+static bool any_ended(const struct pool *pool)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]) && pool->slot[i]->ended)
+			return true;
+	return false;
+}
+
+static void observe(struct pool *pool, int64_t now_ms)
+{
+	struct scoreboard *board = pool->context.board;
+
+	pool->board_dirty = false;
+	scoreboard_refresh(board);
+	for (int i = 0; i < pool->slot_count; i++)
+		worker_observe(pool->slot[i], scoreboard_line(board, i), now_ms);
+}
+
+/* A worker that got ready and has stayed min_uptime ends a row of failures. */
+static void settle(struct pool *pool, int64_t now_ms)
+{
+	const int64_t min_uptime_ms = pool->context.limits.min_uptime_ms;
+
+	for (int i = 0; i < pool->slot_count; i++) {
+		struct worker *worker = pool->slot[i];
+
+		if (!worker_present(worker) || worker->ready_at == 0)
+			continue;
+		pool->ever_ready = true;
+		if (worker->settled || now_ms - worker->times.started_at < min_uptime_ms)
+			continue;
+		worker->settled = true;
+		backoff_reset(&pool->failures);
+	}
+}
+
+static const char *describe_end(char text[TEXT_BYTES], const struct worker_end *end)
+{
+	if (end->failure.pid)
+		snprintf(text, TEXT_BYTES, "could not be started: %s: %s",
+			spawn_step_name(end->failure.step), strerror(end->failure.error));
+	else if (end->code == CLD_EXITED)
+		snprintf(text, TEXT_BYTES, "exited with status %d", end->status);
+	else if (end->status == SIGKILL && !end->asked && end->record.state != WORKER_KILLED)
+		snprintf(text, TEXT_BYTES, "killed by a KILL that we did not send, out of memory?");
+	else
+		snprintf(text, TEXT_BYTES, "ended by signal %s%s", signal_name(end->status),
+			end->code == CLD_DUMPED ? ", core dumped" : "");
+	return text;
+}
+
+static void log_failure(struct pool *pool, const struct worker_end *end,
+	const struct log_subject *subject, int64_t now_ms)
+{
+	char text[TEXT_BYTES], more[64] = "";
+	uint64_t held_back;
+
+	if (!rate_limit_pass(&pool->failure_log, now_ms, &held_back))
+		return;
+	if (held_back)
+		snprintf(more, sizeof(more), " (and %" PRIu64 " more)", held_back);
+	log_warning(subject,
+		"%s%s: failure %u in a row, next start in %.3g s (err_respawn_interval)",
+		describe_end(text, end), more, pool->failures.failures,
+		(double)(pool->failures.until - now_ms) / 1000);
+}
+
+static void log_machine_trouble(struct pool *pool, const char *what, int64_t now_ms)
+{
+	struct log_subject subject = LOG_SUBJECT_NONE;
+	uint64_t held_back;
+
+	subject.pool = pool->settings->name;
+	if (!rate_limit_pass(&pool->machine_log, now_ms, &held_back))
+		return;
+	log_error(&subject,
+		"%s: no worker can be started (limit_nproc, limit_nofile, or the cgroup's pids or "
+		"memory limit?); trying again in %.3g s, %d workers there",
+		what, (double)(pool->machine.until - now_ms) / 1000, pool->present);
+}
+
+/* Several refusals of one round of starts count once. */
+static void machine_failed(struct pool *pool, const char *what, int64_t now_ms)
+{
+	const uint64_t round = pool->machine.round;
+
+	backoff_fail(&pool->machine, &machine_rule,
+		backoff_waiting(&pool->machine, now_ms) ? round - 1 : round, now_ms, chance());
+	log_machine_trouble(pool, what, now_ms);
+}
+
+static void account_end(struct pool *pool, const struct worker_end *end, int64_t now_ms)
+{
+	const struct backoff_rule rule = failure_rule(pool);
+	const struct log_subject subject = {
+		.pool = pool->settings->name,
+		.slot = end->record.slot,
+		.pid = end->record.pid,
+		.age_ms = end->age_ms,
+	};
+	char text[TEXT_BYTES];
+
+	if (pool->stopping || (!end->failed && !end->environment)) {
+		log_info(&subject, "%s", describe_end(text, end));
+		return;
+	}
+	if (end->environment) {
+		machine_failed(pool, describe_end(text, end), now_ms);
+		return;
+	}
+	backoff_fail(&pool->failures, &rule, end->round, now_ms, chance());
+	log_failure(pool, end, &subject, now_ms);
+}
+
+static void reap(struct pool *pool, struct worker *worker, int64_t now_ms)
+{
+	struct worker_end end;
+
+	worker_reap(worker, &end, now_ms);
+	pool->present--;
+	if (worker->record.slot < pool->first_free)
+		pool->first_free = worker->record.slot;
+	account_end(pool, &end, now_ms);
+	hooks_run_exit(&pool->hooks, &pool->launch, &pool->settings->on_exit, &end);
+}
+
+static void reap_ended(struct pool *pool, int64_t now_ms)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]) && pool->slot[i]->ended)
+			reap(pool, pool->slot[i], now_ms);
+}
+
+static int64_t advance(struct pool *pool, int64_t now_ms)
+{
+	int64_t due_at = WORKER_NEVER, at;
+
+	for (int i = 0; i < pool->slot_count; i++) {
+		if (!worker_present(pool->slot[i]))
+			continue;
+		at = worker_advance(pool->slot[i], now_ms);
+		if (at < due_at)
+			due_at = at;
+	}
+	return due_at;
+}
+
+static struct policy_census take_census(const struct pool *pool, int *ready)
+{
+	struct policy_census census = {0};
+
+	*ready = 0;
+	for (int i = 0; i < pool->slot_count; i++) {
+		*ready += pool->slot[i]->ready_at != 0 && worker_present(pool->slot[i]);
+		switch (worker_class(pool->slot[i])) {
+		case CLASS_EMPTY: break;
+		case CLASS_STARTING: census.starting++; break;
+		case CLASS_UNKNOWN: census.unknown++; break;
+		case CLASS_IDLE: census.idle++; break;
+		case CLASS_BUSY: census.busy++; break;
+		case CLASS_LEAVING: census.leaving++; break;
+		}
+	}
+	return census;
+}
+
+/* In which order workers are asked to leave where any may be: those first that cost least. */
+static int retire_rank(const struct worker *worker)
+{
+	switch (worker_class(worker)) {
+	case CLASS_IDLE: return 0;
+	case CLASS_STARTING: return 1;
+	case CLASS_UNKNOWN: return 2;
+	case CLASS_BUSY: return 3;
+	case CLASS_EMPTY:
+	case CLASS_LEAVING: break;
+	}
+	return 4;
+}
+
+static int compare_retire(const void *left, const void *right)
+{
+	const struct worker *a = *(struct worker *const *)left;
+	const struct worker *b = *(struct worker *const *)right;
+	const int ranks = retire_rank(a) - retire_rank(b);
+
+	if (ranks != 0)
+		return ranks;
+	return (a->activity_at > b->activity_at) - (a->activity_at < b->activity_at);
+}
+
+static void retire(struct pool *pool, int count, bool idle_only, const char *why, int64_t now_ms)
+{
+	struct worker **order;
+
+	order = memory_alloc((size_t)pool->slot_count * sizeof(*order));
+	memcpy(order, pool->slot, (size_t)pool->slot_count * sizeof(*order));
+	qsort(order, (size_t)pool->slot_count, sizeof(*order), compare_retire);
+	for (int i = 0; i < count && i < pool->slot_count; i++) {
+		const int rank = retire_rank(order[i]);
+
+		if (rank > 3 || (idle_only && rank > 0))
+			break;
+		worker_retire(order[i], idle_only ? 0 : pool->leave_signal, why, now_ms);
+	}
+	free(order);
+}
+
+/* A start in a row of failures is no news. */
+static void log_start(const struct pool *pool, const struct worker *worker)
+{
+	const struct log_subject subject = {
+		.pool = pool->settings->name,
+		.slot = worker->record.slot,
+		.pid = worker->record.pid,
+		.age_ms = -1,
+	};
+
+	logger_write(pool->failures.rounds > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &subject,
+		"started, generation %" PRIu64, worker->record.generation);
+}
+
+static int start_workers(struct pool *pool, int count, int64_t now_ms)
+{
+	struct errmsg err;
+	int started = 0;
+
+	while (started < count && started < RECONCILE_STARTS) {
+		struct worker *worker = pool_free_slot(pool);
+
+		if (pool_start_worker(pool, now_ms, &err) < 0) {
+			machine_failed(pool, err.text, now_ms);
+			return started;
+		}
+		log_start(pool, worker);
+		backoff_reset(&pool->machine);
+		started++;
+	}
+	if (started < count)
+		pool_mark_dirty(pool);
+	return started;
+}
+
+/* Once per change of mind, and the same reason at most once a second. */
+static void tell(struct pool *pool, const struct policy_rule *rule,
+	const struct policy_census *census, const struct policy_plan *plan, char text[TEXT_BYTES],
+	int64_t now_ms)
+{
+	struct log_subject subject = LOG_SUBJECT_NONE;
+
+	policy_explain(text, TEXT_BYTES, rule, census, plan);
+	if (plan->reason == POLICY_WAITING || pool->failures.rounds > 0)
+		return;
+	if (plan->reason == POLICY_AT_MAX && (pool->told == POLICY_AT_MAX || !rule->dynamic))
+		return;
+	pool->told = plan->reason;
+	if (plan->reason == POLICY_ENOUGH ||
+		!rate_limit_pass(&pool->decision_log[plan->reason], now_ms, NULL))
+		return;
+	subject.pool = pool->settings->name;
+	logger_write(plan->reason == POLICY_AT_MAX ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, &subject,
+		"%s", text);
+}
+
+static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
+	const struct policy_census *census, int64_t now_ms)
+{
+	const int64_t deterred_until = pool->failures.until > pool->machine.until
+					       ? pool->failures.until
+					       : pool->machine.until;
+	struct policy_plan plan =
+		policy_decide(&pool->memory, rule, census, deterred_until, now_ms);
+	char text[TEXT_BYTES];
+	int started;
+
+	tell(pool, rule, census, &plan, text, now_ms);
+	if (plan.retire_any > 0)
+		retire(pool, plan.retire_any, false, text, now_ms);
+	if (plan.retire_idle > 0)
+		retire(pool, plan.retire_idle, true, text, now_ms);
+	if (plan.start == 0)
+		return plan.wake_at;
+	started = start_workers(pool, plan.start, now_ms);
+	policy_started(&pool->memory, started, now_ms);
+	if (started < plan.start && pool->machine.until < plan.wake_at)
+		return pool->machine.until;
+	return plan.wake_at;
+}
+
+static void judge(struct pool *pool, const struct policy_rule *rule, int ready)
+{
+	const int first = rule->dynamic ? rule->start_workers : rule->max_workers;
+
+	if (ready >= first)
+		pool->first_ready = true;
+	switch ((enum crash_loop_rule)pool->settings->crash_loop) {
+	case CRASH_LOOP_BACKOFF: return;
+	case CRASH_LOOP_FIRST:
+		pool->gave_up = !pool->ever_ready && pool->present == 0 &&
+				pool->failures.rounds >= CRASH_LOOP_TRIES;
+		return;
+	case CRASH_LOOP_EXIT:
+		pool->gave_up = pool->failures.failures >= CRASH_LOOP_FAILURES;
+		return;
+	}
+}
+
+static int64_t decide(struct pool *pool, int64_t now_ms)
+{
+	const struct policy_rule rule = pool_rule(pool);
+	struct policy_census census;
+	int ready;
+
+	census = take_census(pool, &ready);
+	judge(pool, &rule, ready);
+	return pool->gave_up ? WORKER_NEVER : carry_out(pool, &rule, &census, now_ms);
+}
+
+static void arm(struct pool *pool, int64_t now_ms)
+{
+	struct ev_loop *loop = pool->place.loop;
+
+	if (pool->timer_at == pool->due_at)
+		return;
+	pool->timer_at = pool->due_at;
+	ev_timer_stop(loop, &pool->timer);
+	if (pool->due_at == WORKER_NEVER)
+		return;
+	ev_now_update(loop);
+	ev_timer_set(&pool->timer, (double)(pool->due_at - now_ms) / 1000, 0);
+	ev_timer_start(loop, &pool->timer);
+}
+
+void pool_reconcile(struct pool *pool, int64_t now_ms)
+{
+	int64_t wake_at;
+
+	pool->dirty = false;
+	if (pool->board_dirty || any_ended(pool))
+		observe(pool, now_ms);
+	settle(pool, now_ms);
+	reap_ended(pool, now_ms);
+	advance(pool, now_ms);
+	wake_at = pool->stopping ? WORKER_NEVER : decide(pool, now_ms);
+	pool->due_at = advance(pool, now_ms);
+	if (wake_at < pool->due_at)
+		pool->due_at = wake_at;
+	arm(pool, now_ms);
+}

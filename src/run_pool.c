@@ -1,0 +1,71 @@
+/*
+ * Single-process mode: the way to write and debug a worker before it is put into a pool. There is
+ * no scoreboard; PREFORKD_SCOREBOARD and its like are not set.
+ */
+#include "run_pool.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "errmsg.h"
+#include "launch.h"
+#include "settings.h"
+#include "socket_table.h"
+
+static int fail(int status, const char *what, const struct errmsg *err)
+{
+	fprintf(stderr, "preforkd: %s: %s\n", what, err->text);
+	return status;
+}
+
+static int become(const struct pool_settings *pool, const struct settings *settings,
+	const struct socket_table *sockets, const struct rlimit *found_limits)
+{
+	const struct launch_place place = {
+		.name = settings->preforkd.name,
+		.sockets = sockets,
+		.limits = found_limits,
+	};
+	struct launch_worker worker = {.generation = 1,
+		.standard_fd = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
+		.scoreboard_fd = -1};
+	const struct spawn_plan *plan;
+	struct launch launch;
+	struct errmsg err;
+
+	if (launch_init(&launch, pool, &place, &err) < 0)
+		return fail(EX_CONFIG, pool->name, &err);
+	if (pool->standard_input.kind == STDIO_SOCKET)
+		worker.standard_fd[0] = socket_table_find(sockets, pool->standard_input.target)->fd;
+	plan = launch_prepare(&launch, &worker, &err);
+	if (plan)
+		spawn_become(plan, &err);
+	launch_fini(&launch);
+	return fail(EX_OSERR, pool->name, &err);
+}
+
+int run_pool(
+	const struct settings *settings, const char *pool_name, const struct rlimit *found_limits)
+{
+	const struct pool_settings *pool = settings_pool(settings, pool_name);
+	struct passed_sockets passed;
+	struct socket_table sockets;
+	struct errmsg err;
+	int status;
+
+	if (!pool) {
+		fprintf(stderr, "preforkd: run: no [pool:%s] in the configuration\n", pool_name);
+		return EX_USAGE;
+	}
+	passed_sockets_read(&passed);
+	if (socket_table_open(&sockets, settings, &passed, &err) < 0) {
+		passed_sockets_free(&passed);
+		return fail(EX_CANTCREAT, "run", &err);
+	}
+	passed_sockets_free(&passed);
+	status = become(pool, settings, &sockets, found_limits);
+	socket_table_close(&sockets);
+	return status;
+}

@@ -1,0 +1,347 @@
+/*
+ * One loop turn: what came in (signals, reports, ended children, changed scoreboards) is taken,
+ * each dirty pool is reconciled, and the supervisor looks at its own phase. Nothing sleeps or
+ * waits, and nothing is done anywhere else.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "actions.h"
+#include "errmsg.h"
+#include "logger.h"
+#include "memory.h"
+#include "pool.h"
+#include "pool_reconcile.h"
+#include "settings.h"
+#include "strangers.h"
+#include "sys.h"
+
+#define ABSENT_MS          1000 /* a deadline found so much too late: we were not there ourselves */
+#define CLEAR_MS           1000 /* how long what workers left behind may take to die */
+#define CLEAR_INTERVAL_SEC 0.02
+#define UNLISTED_LOG_MS    1000
+
+static void on_changed(void *owner)
+{
+	struct supervisor *supervisor = owner;
+
+	ev_idle_start(supervisor->loop, &supervisor->again);
+}
+
+static void on_again(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+	(void)loop;
+	(void)watcher;
+	(void)events;
+}
+
+static void on_signals(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct supervisor *supervisor = watcher->data;
+
+	(void)loop;
+	(void)events;
+	supervisor->signals_waiting = true;
+}
+
+static void on_clear_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+}
+
+/*
+ * The attended clock: time that passed while we ourselves were stopped or starved does not count
+ * against any worker.
+ */
+static int64_t attend(struct supervisor *supervisor)
+{
+	int64_t now_ms = sys_now_ms() - supervisor->absent_ms, due_at = WORKER_NEVER, late_ms;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (supervisor->pool[i]->due_at < due_at)
+			due_at = supervisor->pool[i]->due_at;
+	if (due_at == WORKER_NEVER || now_ms - due_at <= ABSENT_MS)
+		return now_ms;
+	late_ms = now_ms - due_at;
+	supervisor->absent_ms += late_ms;
+	log_warning(NULL, "was stopped or starved for %.3g s: no worker is held to account for it",
+		(double)late_ms / 1000);
+	return now_ms - late_ms;
+}
+
+static void take_reports(struct supervisor *supervisor)
+{
+	struct spawn_report report;
+
+	while (spawn_reports_read(&supervisor->reports, &report))
+		for (size_t i = 0; i < supervisor->pool_count; i++)
+			if (pool_take_report(supervisor->pool[i], &report))
+				break;
+}
+
+static bool is_ours(void *context, pid_t pid)
+{
+	const struct supervisor *supervisor = context;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (pool_owns_pid(supervisor->pool[i], pid))
+			return true;
+	return false;
+}
+
+static void reap_strangers(struct supervisor *supervisor)
+{
+	if (supervisor->children_ended)
+		supervisor->children_ended = !strangers_reap(is_ours, supervisor);
+}
+
+static bool all_pools(const struct supervisor *supervisor, bool (*is)(const struct pool *))
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (!is(supervisor->pool[i]))
+			return false;
+	return true;
+}
+
+static bool pool_is_ready(const struct pool *pool)
+{
+	return pool->first_ready;
+}
+
+static bool pool_is_finished(const struct pool *pool)
+{
+	return pool_empty(pool) || pool_stuck(pool);
+}
+
+static void become_ready(struct supervisor *supervisor)
+{
+	struct errmsg err;
+
+	if (!all_pools(supervisor, pool_is_ready))
+		return;
+	supervisor->phase = PHASE_RUNNING;
+	if (pidfile_write(&supervisor->pidfile, &err) < 0)
+		log_error(NULL, "pid_file: %s", err.text);
+	log_notice(NULL, "ready: the first workers of every pool are there");
+}
+
+static void give_up(struct supervisor *supervisor, int64_t now_ms)
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++) {
+		const struct pool *pool = supervisor->pool[i];
+		struct log_subject subject = LOG_SUBJECT_NONE;
+
+		if (!pool->gave_up || supervisor->phase == PHASE_STOPPING)
+			continue;
+		subject.pool = pool->settings->name;
+		log_error(&subject, "giving up after %u failures in a row (crash_loop)",
+			pool->failures.failures);
+		actions_stop(supervisor, EX_TEMPFAIL, now_ms);
+	}
+}
+
+/* All workers have gone: what they left behind in sessions of their own goes too. */
+static void finish(struct supervisor *supervisor, int64_t now_ms)
+{
+	if (!all_pools(supervisor, pool_is_finished))
+		return;
+	if (!all_pools(supervisor, pool_empty))
+		supervisor->exit_status = EX_OSERR;
+	if (!supervisor->clearing) {
+		supervisor->clearing = true;
+		supervisor->clear_until = now_ms + CLEAR_MS;
+		ev_timer_start(supervisor->loop, &supervisor->clear_timer);
+	}
+	if (strangers_kill(is_ours, supervisor) == 0 || now_ms >= supervisor->clear_until)
+		ev_break(supervisor->loop, EVBREAK_ALL);
+}
+
+static void look_at_phase(struct supervisor *supervisor, int64_t now_ms)
+{
+	give_up(supervisor, now_ms);
+	switch (supervisor->phase) {
+	case PHASE_STARTING: become_ready(supervisor); return;
+	case PHASE_RUNNING: return;
+	case PHASE_STOPPING: finish(supervisor, now_ms); return;
+	}
+}
+
+static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+	struct supervisor *supervisor = watcher->data;
+	const int64_t now_ms = attend(supervisor);
+	bool dirty = false;
+
+	(void)events;
+	ev_idle_stop(loop, &supervisor->again);
+	actions_take_signals(supervisor, now_ms);
+	walk_step(&supervisor->walk, loop, supervisor->pool, supervisor->pool_count, now_ms);
+	take_reports(supervisor);
+	for (size_t i = 0; i < supervisor->pool_count; i++) {
+		if (supervisor->pool[i]->dirty)
+			pool_reconcile(supervisor->pool[i], now_ms);
+		dirty |= supervisor->pool[i]->dirty;
+	}
+	reap_strangers(supervisor);
+	look_at_phase(supervisor, now_ms);
+	if (dirty)
+		ev_idle_start(loop, &supervisor->again);
+}
+
+static int open_loop(struct supervisor *supervisor, struct errmsg *err)
+{
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+
+	/* Not the default loop: that one reaps every child by waitpid(-1) behind our back. */
+	if (!loop)
+		return errmsg_set(err, "no event loop: libev found no usable backend");
+	supervisor->loop = loop;
+	ev_prepare_init(&supervisor->prepare, on_turn);
+	ev_idle_init(&supervisor->again, on_again);
+	ev_timer_init(
+		&supervisor->clear_timer, on_clear_timer, CLEAR_INTERVAL_SEC, CLEAR_INTERVAL_SEC);
+	supervisor->prepare.data = supervisor;
+	supervisor->walk.changed = on_changed;
+	supervisor->walk.owner = supervisor;
+	ev_prepare_start(loop, &supervisor->prepare);
+	return 0;
+}
+
+static int open_signals(struct supervisor *supervisor, struct errmsg *err)
+{
+	if (signals_open(&supervisor->signals, err) < 0)
+		return -1;
+	ev_io_init(&supervisor->signal_watcher, on_signals, supervisor->signals.fd, EV_READ);
+	supervisor->signal_watcher.data = supervisor;
+	ev_io_start(supervisor->loop, &supervisor->signal_watcher);
+	/* Children that ended before we came here sent no signal that we could see. */
+	supervisor->children_ended = true;
+	return 0;
+}
+
+static int open_runtime_dir(struct supervisor *supervisor, struct errmsg *err)
+{
+	const struct preforkd_settings *settings = &supervisor->settings->preforkd;
+	char *path = settings->runtime_dir ? memory_copy_string(settings->runtime_dir)
+					   : runtime_dir_default(settings->name);
+	bool busy;
+	int result = runtime_dir_open(
+		&supervisor->runtime_dir, path, supervisor->config_path, &busy, err);
+
+	if (result == 0 && !runtime_dir_in_memory(&supervisor->runtime_dir))
+		log_warning(NULL,
+			"runtime_dir %s is on a disk: every write to a scoreboard may wait for it; "
+			"better in /run or /dev/shm",
+			path);
+	free(path);
+	return result;
+}
+
+static int open_pools(struct supervisor *supervisor, struct errmsg *err)
+{
+	const struct settings *settings = supervisor->settings;
+	const struct pool_place place = {
+		.loop = supervisor->loop,
+		.launch = {.name = settings->preforkd.name,
+			.sockets = &supervisor->sockets,
+			.limits = supervisor->found_limits},
+		.scoreboard_folder = supervisor->runtime_dir.path,
+		.reports = &supervisor->reports,
+		.changed = on_changed,
+		.owner = supervisor,
+	};
+	struct errmsg reason;
+
+	supervisor->pool = memory_alloc(settings->pool_count * sizeof(*supervisor->pool));
+	for (size_t i = 0; i < settings->pool_count; i++) {
+		struct pool *pool = pool_new(&settings->pools[i], &place, &reason);
+
+		if (!pool)
+			return errmsg_set(
+				err, "[pool:%s]: %s", settings->pools[i].name, reason.text);
+		supervisor->pool[supervisor->pool_count++] = pool;
+	}
+	return 0;
+}
+
+static int open_sockets(struct supervisor *supervisor, struct errmsg *err)
+{
+	struct passed_sockets passed;
+	int result, unused;
+
+	passed_sockets_read(&passed);
+	result = socket_table_open(&supervisor->sockets, supervisor->settings, &passed, err);
+	unused = passed_sockets_free(&passed);
+	if (unused > 0)
+		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",
+			unused);
+	return result;
+}
+
+static int supervisor_open(struct supervisor *supervisor, struct errmsg *err)
+{
+	const char *pid_file = supervisor->settings->preforkd.pid_file;
+
+	if (open_loop(supervisor, err) < 0 || open_runtime_dir(supervisor, err) < 0 ||
+		pidfile_open(&supervisor->pidfile, pid_file, err) < 0 ||
+		open_sockets(supervisor, err) < 0 ||
+		spawn_reports_open(&supervisor->reports, err) < 0 ||
+		open_signals(supervisor, err) < 0)
+		return -1;
+	return open_pools(supervisor, err);
+}
+
+static void supervisor_close(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		pool_free(supervisor->pool[i]);
+	free(supervisor->pool);
+	spawn_reports_close(&supervisor->reports);
+	socket_table_close(&supervisor->sockets);
+	pidfile_close(&supervisor->pidfile);
+	runtime_dir_close(&supervisor->runtime_dir);
+	if (!supervisor->loop)
+		return;
+	walk_end(&supervisor->walk, supervisor->loop);
+	signals_close(&supervisor->signals);
+	ev_loop_destroy(supervisor->loop);
+}
+
+static int exit_status_of_start(int error)
+{
+	return error == EACCES || error == EPERM ? EX_NOPERM : EX_CANTCREAT;
+}
+
+int supervisor_run(
+	const struct settings *settings, const char *config_path, const struct rlimit *found_limits)
+{
+	struct supervisor supervisor = {
+		.settings = settings,
+		.config_path = config_path,
+		.found_limits = found_limits,
+		.runtime_dir = {.fd = -1, .lock_fd = -1},
+		.pidfile = {.fd = -1},
+		.reports = {.read_fd = -1, .write_fd = -1},
+		.signals = {.fd = -1},
+		.unlisted_log = {.interval_ms = UNLISTED_LOG_MS},
+	};
+	struct errmsg err;
+
+	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
+	if (supervisor_open(&supervisor, &err) < 0) {
+		supervisor.exit_status = exit_status_of_start(errno);
+		log_error(NULL, "%s", err.text);
+	} else {
+		ev_run(supervisor.loop, 0);
+		log_notice(NULL, "stopped");
+	}
+	supervisor_close(&supervisor);
+	return supervisor.exit_status;
+}

@@ -1,0 +1,63 @@
+#ifndef PREFORKD_SUPERVISOR_H
+#define PREFORKD_SUPERVISOR_H
+/*
+ * The life of the daemon: starting, running, stopping. Owns the loop, the pools, the sockets, the
+ * runtime folder. Watcher callbacks only record facts; once a loop turn, before it would sleep, the
+ * supervisor acts on them (supervisor.c: signals, then pools, then its own phase). Floor 3.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "ending.h"
+#include "pidfile.h"
+#include "rate_limit.h"
+#include "runtime_dir.h"
+#include "signals.h"
+#include "socket_table.h"
+#include "spawn.h"
+#include "walk.h"
+
+struct errmsg;
+struct pool;
+struct settings;
+
+enum supervisor_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
+
+struct supervisor {
+	const struct settings *settings;
+	const char *config_path;
+	const struct rlimit *found_limits;
+	struct ev_loop *loop;
+	ev_prepare prepare;
+	ev_idle again; /* runs while some pool is not done: the loop must not sleep */
+	ev_io signal_watcher;
+	struct signals signals;
+	bool signals_waiting;
+	bool children_ended; /* SIGCHLD came */
+	struct rate_limit unlisted_log;
+
+	struct runtime_dir runtime_dir;
+	struct pidfile pidfile;
+	struct socket_table sockets;
+	struct spawn_reports reports;
+	struct pool **pool; /* owned */
+	size_t pool_count;
+
+	enum supervisor_phase phase;
+	struct ending ending;
+	struct walk walk;
+	int exit_status;
+	int64_t absent_ms; /* how long we were stopped ourselves, all in all */
+	bool clearing;     /* all workers have gone; what they left behind is ended */
+	int64_t clear_until;
+	ev_timer clear_timer;
+};
+
+/* Supervises until the end; the exit status (sysexits(3)). */
+int supervisor_run(const struct settings *settings, const char *config_path,
+	const struct rlimit *found_limits);
+
+#endif

@@ -1,0 +1,380 @@
+/*
+ * One worker's life. Its pidfd becoming readable and its line changing are facts; what follows from
+ * them is done when the pool reconciles, by worker_advance() and worker_reap(). Every change of
+ * state goes through set_state(), which asks the table in worker_state.c.
+ */
+#include "worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "errmsg.h"
+#include "logger.h"
+#include "scoreboard.h"
+#include "settings.h"
+#include "signal_name.h"
+#include "sys.h"
+
+static struct log_subject subject_of(const struct worker *worker, int64_t now_ms)
+{
+	return (struct log_subject){
+		.pool = worker->context->settings->name,
+		.slot = worker->record.slot,
+		.pid = worker->record.pid,
+		.age_ms = now_ms - worker->times.started_at,
+	};
+}
+
+static void set_state(struct worker *worker, enum worker_event event, int64_t now_ms)
+{
+	enum worker_state old = worker->record.state;
+	int next = worker_state_next(old, event);
+	struct log_subject subject = subject_of(worker, now_ms);
+
+	assert(next >= 0);
+	worker->record.state = (enum worker_state)next;
+	log_debug(&subject, "%s -> %s (%s)", worker_state_name(old),
+		worker_state_name(worker->record.state), worker_event_name(event));
+}
+
+bool worker_present(const struct worker *worker)
+{
+	return worker->record.state != WORKER_EMPTY;
+}
+
+enum worker_class worker_class(const struct worker *worker)
+{
+	return worker_classify(worker->record.state, worker->activity);
+}
+
+static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct worker *worker = watcher->data;
+
+	(void)events;
+	ev_io_stop(loop, watcher);
+	worker->ended = true;
+	worker->context->changed(worker->context->pool);
+}
+
+int worker_start(struct worker *worker, const struct spawn_plan *plan,
+	struct spawn_reports *reports, int64_t now_ms, struct errmsg *err)
+{
+	struct worker_context *context = worker->context;
+	struct worker_record record = worker->record;
+	struct spawned spawned;
+
+	assert(record.state == WORKER_EMPTY);
+	if (spawn_start(&spawned, plan, reports, err) < 0)
+		return -1;
+	record.pid = spawned.pid;
+	record.started_boot_ns = spawned.started_boot_ns;
+	*worker = (struct worker){
+		.record = record,
+		.context = context,
+		.times = {.started_at = now_ms, .sign_at = now_ms},
+		.activity_at = now_ms,
+		.round = worker->round,
+		.pidfd = spawned.pidfd,
+	};
+	set_state(worker, WORKER_EVENT_SPAWNED, now_ms);
+	scoreboard_set_worker(context->board, record.slot, record.pid);
+	memcpy(worker->line, scoreboard_line(context->board, record.slot), BOARD_LINE_BYTES);
+	ev_io_init(&worker->exit_watcher, on_exit_ready, spawned.pidfd, EV_READ);
+	worker->exit_watcher.data = worker;
+	ev_io_start(context->loop, &worker->exit_watcher);
+	return 0;
+}
+
+static void get_ready(struct worker *worker, int64_t now_ms)
+{
+	if (worker->record.state != WORKER_STARTING)
+		return;
+	worker->ready_at = now_ms;
+	worker->times.sign_at = now_ms;
+	set_state(worker, WORKER_EVENT_GOT_READY, now_ms);
+}
+
+/* To the worker, or to its whole group; a group that is not there yet (it was forked this moment)
+ * is the worker alone. */
+static bool send_signal(const struct worker *worker, int signal_number)
+{
+	if (worker->ended)
+		return false;
+	if (worker->context->settings->signal_group &&
+		sys_kill_group(worker->record.pid, signal_number) == 0)
+		return true;
+	return sys_pidfd_signal(worker->pidfd, signal_number) == 0;
+}
+
+static void soft_signal(struct worker *worker, int signal_number, int64_t now_ms)
+{
+	worker->times.signalled_at = now_ms;
+	set_state(worker, WORKER_EVENT_SIGNALLED, now_ms);
+	send_signal(worker, signal_number);
+	/* A worker that somebody stopped could not hear it. */
+	send_signal(worker, SIGCONT);
+}
+
+void worker_kill(struct worker *worker, const char *why, int64_t now_ms)
+{
+	struct log_subject subject = subject_of(worker, now_ms);
+
+	if (worker->record.state == WORKER_KILLED)
+		return;
+	worker->times.killed_at = now_ms;
+	set_state(worker, WORKER_EVENT_KILL_SENT, now_ms);
+	log_notice(&subject, "killing it: %s", why);
+	if (worker->ended)
+		return;
+	sys_pidfd_signal(worker->pidfd, SIGKILL);
+	sys_kill_group(worker->record.pid, SIGKILL);
+}
+
+void worker_stop(struct worker *worker, int signal_number, int64_t now_ms)
+{
+	if (signal_number == 0)
+		signal_number = worker->context->settings->stop_signal;
+	worker->asked = true;
+	if (worker->record.state == WORKER_KILLED)
+		return;
+	if (signal_number == SIGKILL)
+		worker_kill(worker, "asked to", now_ms);
+	else
+		soft_signal(worker, signal_number, now_ms);
+}
+
+bool worker_forward(struct worker *worker, int signal_number)
+{
+	return send_signal(worker, signal_number);
+}
+
+static void take_state(struct worker *worker, enum board_state state, int64_t now_ms)
+{
+	enum worker_activity activity = worker->activity;
+
+	switch (state) {
+	case BOARD_NOISE: return;
+	case BOARD_NOTHING: activity = ACTIVITY_NONE; break;
+	case BOARD_IDLE: activity = ACTIVITY_IDLE; break;
+	case BOARD_BUSY: activity = ACTIVITY_BUSY; break;
+	}
+	if (activity == worker->activity)
+		return;
+	if (worker->activity == ACTIVITY_BUSY && activity == ACTIVITY_IDLE)
+		worker->job_done = true;
+	worker->activity = activity;
+	worker->activity_at = now_ms;
+	worker->times.job_at = now_ms;
+	worker->times.job_warned = false;
+}
+
+static void take_jobs(struct worker *worker, const struct board_line *said, int64_t now_ms)
+{
+	if (!said->jobs_known || (worker->jobs_known && said->jobs == worker->jobs))
+		return;
+	if (worker->jobs_known || said->jobs > 0) {
+		worker->job_done = true;
+		worker->times.job_at = now_ms;
+		worker->times.job_warned = false;
+	}
+	worker->jobs_known = true;
+	worker->jobs = said->jobs;
+}
+
+/* `ready = scoreboard`, and auto: a first state counts, and with auto every worker of the pool is
+ * held to it from then on. */
+static void take_readiness(struct worker *worker, int64_t now_ms)
+{
+	struct worker_context *context = worker->context;
+
+	if (worker->activity == ACTIVITY_NONE || context->settings->ready == READY_ALIVE)
+		return;
+	context->board_seen = true;
+	context->limits.ready_when_alive = false;
+	get_ready(worker, now_ms);
+}
+
+void worker_observe(struct worker *worker, const char *line, int64_t now_ms)
+{
+	struct board_line said;
+
+	if (!worker_present(worker) || !board_worker_bytes_differ(worker->line, line))
+		return;
+	memcpy(worker->line, line, BOARD_LINE_BYTES);
+	worker->times.sign_at = now_ms;
+	board_line_read(&said, line);
+	take_state(worker, said.state, now_ms);
+	take_jobs(worker, &said, now_ms);
+	take_readiness(worker, now_ms);
+	if (worker->record.state == WORKER_RETIRING && worker->activity != ACTIVITY_BUSY)
+		soft_signal(worker, worker->retire_signal, now_ms);
+}
+
+/* The mark first, then a look, then the signal: a worker that published "busy" before the mark is
+ * seen and waited for, one that publishes it after finds the mark (preforkd-scoreboard(7)). */
+void worker_retire(struct worker *worker, int signal_number, const char *why, int64_t now_ms)
+{
+	struct log_subject subject = subject_of(worker, now_ms);
+	struct worker_context *context = worker->context;
+
+	if (worker->record.state != WORKER_STARTING && worker->record.state != WORKER_READY)
+		return;
+	worker->asked = true;
+	worker->times.retired_at = now_ms;
+	worker->retire_signal = signal_number ? signal_number : context->settings->stop_signal;
+	set_state(worker, WORKER_EVENT_ASKED_TO_RETIRE, now_ms);
+	scoreboard_set_retiring(context->board, worker->record.slot);
+	worker_observe(worker, scoreboard_reread(context->board, worker->record.slot), now_ms);
+	log_info(&subject, "retiring: %s", why);
+	if (worker->record.state == WORKER_RETIRING && worker->activity != ACTIVITY_BUSY)
+		soft_signal(worker, worker->retire_signal, now_ms);
+}
+
+static void end_hung(struct worker *worker, const char *why, int64_t now_ms)
+{
+	const int signal_number = worker->context->settings->timeout_signal;
+	struct log_subject subject = subject_of(worker, now_ms);
+
+	if (signal_number == SIGKILL) {
+		worker_kill(worker, why, now_ms);
+		return;
+	}
+	log_notice(&subject, "%s: sending %s", why, signal_name(signal_number));
+	worker->times.hung = true;
+	soft_signal(worker, signal_number, now_ms);
+}
+
+/* A job count makes the end of a job visible; without one a long job and many short ones look the
+ * same, so it is only said. */
+static void end_long_job(struct worker *worker, int64_t now_ms)
+{
+	struct log_subject subject = subject_of(worker, now_ms);
+
+	if (worker->jobs_known) {
+		end_hung(worker, "busy with one job beyond request_timeout", now_ms);
+		return;
+	}
+	worker->times.job_warned = true;
+	log_warning(&subject,
+		"busy beyond request_timeout; it writes no job count, so it is left alone");
+}
+
+static void warn_unkillable(struct worker *worker, int64_t now_ms)
+{
+	struct log_subject subject = subject_of(worker, now_ms);
+
+	worker->times.kill_warned = true;
+	log_error(&subject, "still there %d s after KILL (frozen, or stuck in the kernel?)",
+		WORKER_UNKILLABLE_MS / 1000);
+}
+
+static void fail_start(struct worker *worker, int64_t now_ms)
+{
+	worker->start_failed = true;
+	worker_kill(worker, "not ready within start_timeout", now_ms);
+}
+
+static void do_due(struct worker *worker, enum worker_due due, int64_t now_ms)
+{
+	switch (due) {
+	case DUE_NOTHING: return;
+	case DUE_READY: get_ready(worker, now_ms); return;
+	case DUE_START_TIMEOUT: fail_start(worker, now_ms); return;
+	case DUE_HEARTBEAT: end_hung(worker, "no sign of life within timeout", now_ms); return;
+	case DUE_REQUEST: end_long_job(worker, now_ms); return;
+	case DUE_SIGNAL: soft_signal(worker, worker->retire_signal, now_ms); return;
+	case DUE_KILL:
+		worker_kill(worker,
+			worker->times.hung ? "hung" : "did not leave within stop_timeout", now_ms);
+		return;
+	case DUE_UNKILLABLE: warn_unkillable(worker, now_ms); return;
+	}
+}
+
+int64_t worker_advance(struct worker *worker, int64_t now_ms)
+{
+	struct worker_context *context = worker->context;
+	enum worker_due due;
+	int64_t at;
+
+	for (;;) {
+		due = worker_next_due(worker->record.state, worker->activity, &worker->times,
+			&context->limits, &at);
+		if (at > now_ms || worker->ended)
+			return at;
+		/* The hold-off of the scoreboard must not cost a worker its life. */
+		if (due == DUE_HEARTBEAT || due == DUE_REQUEST || due == DUE_START_TIMEOUT) {
+			int64_t sign_at = worker->times.sign_at;
+
+			worker_observe(worker,
+				scoreboard_reread(context->board, worker->record.slot), now_ms);
+			if (worker->times.sign_at != sign_at)
+				continue;
+		}
+		do_due(worker, due, now_ms);
+	}
+}
+
+/* What fork, setuid or exec refuse for a while, whatever the program. */
+static bool is_environment_error(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+static bool is_failure(const struct worker *worker, const struct worker_end *end)
+{
+	const bool every_abnormal_exit =
+		worker->context->settings->min_uptime_ms == DURATION_INFINITE;
+	const bool normal = end->code == CLD_EXITED && end->status == 0;
+
+	if (worker->start_failed)
+		return true;
+	if (worker->asked)
+		return false;
+	if (every_abnormal_exit && !normal)
+		return true;
+	if (worker->job_done)
+		return false;
+	return worker->ready_at == 0 || end->age_ms < worker->context->limits.min_uptime_ms;
+}
+
+void worker_forget(struct worker *worker)
+{
+	if (!worker_present(worker))
+		return;
+	ev_io_stop(worker->context->loop, &worker->exit_watcher);
+	sys_close(worker->pidfd);
+	worker->pidfd = -1;
+	worker->record.state = WORKER_EMPTY;
+}
+
+void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms)
+{
+	siginfo_t info = {0};
+
+	/* The group first: once the leader is reaped, its number may be a stranger's. */
+	sys_kill_group(worker->record.pid, SIGKILL);
+	if (sys_wait_child(worker->record.pid, &info, WNOHANG) < 0)
+		info.si_code = 0;
+	*end = (struct worker_end){
+		.record = worker->record,
+		.age_ms = now_ms - worker->times.started_at,
+		.code = info.si_code,
+		.status = info.si_status,
+		.asked = worker->asked,
+		.round = worker->round,
+		.failure = worker->failure,
+	};
+	end->environment = worker->failure.pid && is_environment_error(worker->failure.error);
+	end->failed = !end->environment && is_failure(worker, end);
+	set_state(worker, WORKER_EVENT_REAPED, now_ms);
+	ev_io_stop(worker->context->loop, &worker->exit_watcher);
+	sys_close(worker->pidfd);
+	worker->pidfd = -1;
+	worker->ended = false;
+	worker->activity = ACTIVITY_NONE;
+	scoreboard_clear(worker->context->board, worker->record.slot);
+}

@@ -1,0 +1,107 @@
+#ifndef PREFORKD_WORKER_H
+#define PREFORKD_WORKER_H
+/*
+ * One slot and the process in it: the pidfd that says when it ended, its deadlines, and the only
+ * setter of its state. Floor 2.
+ *
+ * Everything here records facts or carries out what the pool decided; nothing is started from here.
+ * Times are milliseconds of the supervisor's attended clock.
+ */
+#include <ev.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "board.h"
+#include "spawn.h"
+#include "worker_state.h"
+
+struct errmsg;
+struct pool_settings;
+struct scoreboard;
+
+/* Who a worker is: enough to find it again from another process (adoption, upgrade). */
+struct worker_record {
+	int slot;
+	pid_t pid;
+	int64_t started_boot_ns; /* CLOCK_BOOTTIME: what /proc/PID/stat's start time counts in */
+	uint64_t generation;     /* with the slot, its identity; the pid alone is not */
+	enum worker_state state;
+};
+
+/* What all workers of a pool share; the pool owns it. */
+struct worker_context {
+	struct ev_loop *loop;
+	const struct pool_settings *settings;
+	struct worker_limits limits;
+	bool board_seen; /* some worker has written a state: with `ready = auto` all must */
+	struct scoreboard *board;
+	void (*changed)(void *pool); /* a fact was recorded: reconcile */
+	void *pool;
+};
+
+struct worker {
+	struct worker_record record;
+	struct worker_context *context;
+	enum worker_activity activity;
+	struct worker_times times;
+	int64_t activity_at; /* since when idle, busy or silent */
+	int64_t ready_at;    /* 0: never was */
+	uint64_t round;      /* the back-off's, at its start */
+	uint64_t jobs;
+	bool jobs_known;             /* writes a job count */
+	bool job_done;               /* has reported a job done */
+	bool asked;                  /* we asked it to leave: its exit is no failure */
+	bool start_failed;           /* not ready in time */
+	bool settled;                /* ready and past min_uptime: has reset the back-off */
+	bool ended;                  /* its pidfd says so; not reaped yet */
+	struct spawn_report failure; /* pid 0: none came */
+	int retire_signal;           /* the soft signal that waits for its job to end */
+	int pidfd;
+	ev_io exit_watcher;
+	char line[BOARD_LINE_BYTES]; /* as last seen */
+};
+
+/* How it ended. */
+struct worker_end {
+	struct worker_record record;
+	int64_t age_ms;
+	int code;   /* CLD_EXITED, CLD_KILLED, CLD_DUMPED */
+	int status; /* exit status or signal */
+	bool asked;
+	bool failed;      /* counts for the back-off */
+	bool environment; /* the machine refused (EAGAIN, ENOMEM, ...), not the program's fault */
+	uint64_t round;
+	struct spawn_report failure;
+};
+
+/* Starts a process in the empty slot. 0, or -1 with the reason and errno; the slot is empty then.
+ */
+int worker_start(struct worker *worker, const struct spawn_plan *plan,
+	struct spawn_reports *reports, int64_t now_ms, struct errmsg *err);
+
+/* Takes in what its line of the scoreboard says. */
+void worker_observe(struct worker *worker, const char *line, int64_t now_ms);
+/* Does what is due, and returns when the next thing will be (WORKER_NEVER). */
+int64_t worker_advance(struct worker *worker, int64_t now_ms);
+
+/* The one way to retire: R on the scoreboard, the soft signal (0: the pool's stop_signal) as soon
+ * as it is idle. Once. */
+void worker_retire(struct worker *worker, int signal_number, const char *why, int64_t now_ms);
+/* The soft signal at once (0: the pool's stop_signal). */
+void worker_stop(struct worker *worker, int signal_number, int64_t now_ms);
+/* KILL at once, to its process group. */
+void worker_kill(struct worker *worker, const char *why, int64_t now_ms);
+/* Any signal, without a change of state. false: it has ended already. */
+bool worker_forward(struct worker *worker, int signal_number);
+
+/* Ends what is left of its process group, reaps it, empties the slot. */
+void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms);
+/* Stops watching without touching the process (our own exit). */
+void worker_forget(struct worker *worker);
+
+bool worker_present(const struct worker *worker);
+enum worker_class worker_class(const struct worker *worker);
+
+#endif
