@@ -5,18 +5,19 @@
  * shows (Debian's cuts lines at 199 bytes, cuts at " ;" inside quotes, joins indented lines and
  * drops empty sections, all silently). Floor 1.
  */
+#include <stddef.h>
 #include <stdio.h>
 
 struct faults;
 struct settings;
 
-#define CONFIG_VALUE_MAX_BYTES 65536
-
 /* The settings of the file at `path`, whole and checked within themselves (settings_check()), or
  * NULL with every fault found; errno is ENOENT or EACCES ... when the file could not be read, else
- * EINVAL. The caller frees them. Warnings may be there in both cases. */
+ * EINVAL. The caller frees them with settings_free(). Warnings may be there in both cases. */
 struct settings *config_file_read(const char *path, struct faults *faults);
-void settings_free(struct settings *settings);
+/* The same from the file's bytes; path is only its name (for faults, relative paths and `name`). */
+struct settings *config_file_parse(
+	const char *path, const char *bytes, size_t length, struct faults *faults);
 /* The effective configuration, defaults included, as an INI file that reads back the same. */
 void config_file_print(const struct settings *settings, FILE *out);
 

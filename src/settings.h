@@ -2,7 +2,7 @@
 #define PREFORKD_SETTINGS_H
 /*
  * The configuration as data: one struct a section, one field a key, plain values in the units of
- * their names. Made whole by config.c from the option table (options.c), checked whole by
+ * their names. Made whole by config_file.c from the option table (options.c), checked whole by
  * settings_check.c, never changed afterwards; it owns all its strings. Floor 0.
  */
 #include <stdbool.h>
@@ -15,8 +15,9 @@
 #include "value.h"
 #include "words.h"
 
-#define SETTING_UNSET (-1) /* an integer key that was not given and has no fixed default */
-#define SECTION_NAME_MAX 32
+#define SETTING_UNSET     (-1) /* an integer key that was not given and has no fixed default */
+#define SECTION_NAME_MAX  32
+#define SETTINGS_NAME_MAX 64 /* bytes of preforkd_settings.name */
 
 /* Where a key was set: for messages. line 0: it has its default. */
 struct setting_origin {
@@ -45,11 +46,11 @@ struct preforkd_settings {
 	char *name;
 	struct words include;
 	char *pid_file;
-	char *log_file; /* "stderr", "syslog" or an absolute path */
-	int log_level;	/* enum log_level's order: error, warning, notice, info, debug */
-	int log_format; /* text, logfmt, json */
+	char *log_file;    /* "stderr", "syslog" or an absolute path */
+	int log_level;     /* enum log_level's order: error, warning, notice, info, debug */
+	int log_format;    /* text, logfmt, json */
 	char *runtime_dir; /* NULL: runtime_dir_default() */
-	char *control;	   /* NULL: control.sock in runtime_dir; "off" */
+	char *control;     /* NULL: control.sock in runtime_dir; "off" */
 	int64_t control_mode;
 	char *control_group;
 	int orphans; /* adopt, stop */
@@ -61,7 +62,7 @@ struct socket_settings {
 	char *name; /* of the section */
 	struct setting_origin where;
 	struct address listen;
-	int type;	 /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+	int type;        /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
 	int64_t backlog; /* SETTING_UNSET: SOMAXCONN of the running kernel */
 	int64_t mode;
 	char *user, *group;
@@ -80,7 +81,7 @@ struct pool_settings {
 	char *user, *group;
 	struct words groups;
 	char *directory, *chroot;
-	int64_t umask; /* SETTING_UNSET: inherited */
+	int64_t umask;            /* SETTING_UNSET: inherited */
 	struct words environment; /* NAME=value */
 	bool clear_environment;
 	struct rlimit limits[RLIM_NLIMITS];
@@ -108,7 +109,7 @@ struct pool_settings {
 	int64_t err_respawn_interval_ms;
 	int64_t err_respawn_max_ms;
 	int64_t min_uptime_ms; /* DURATION_INFINITE: every abnormal exit is a failure */
-	int crash_loop;	       /* enum crash_loop_rule */
+	int crash_loop;        /* enum crash_loop_rule */
 
 	/* how long */
 	int ready; /* enum ready_rule */
@@ -143,7 +144,9 @@ struct settings {
 const struct socket_settings *settings_socket(const struct settings *settings, const char *name);
 const struct pool_settings *settings_pool(const struct settings *settings, const char *name);
 
-/* The numbers that depend on others, resolved as the manual says. */
+/* Has the pool min_spare_workers, so that its number follows the load? */
 bool pool_settings_dynamic(const struct pool_settings *pool);
+
+void settings_free(struct settings *settings);
 
 #endif

@@ -1,0 +1,229 @@
+/*
+ * The INI file to settings. Our own reader takes each line apart (config_line.c) and hands inih a
+ * short stand-in for it, so that inih sees sections and keys but none of its limits ever cuts,
+ * joins or drops anything of the user's: what it calls back about is the line at hand. What the
+ * sections and keys mean is config_builder.c's.
+ */
+#include "config_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_builder.h"
+#include "config_line.h"
+#include "errmsg.h"
+#include "faults.h"
+#include "memory.h"
+
+#define FILE_MAX_BYTES (16 << 20)
+#define FAULTS_MAX     1000 /* somebody reads a file of another kind; no need to go on */
+#define PIPE_WAIT_MS   5000
+
+struct reader {
+	struct config_builder builder;
+	const char *next, *end;  /* what is not read yet */
+	int number;              /* of the line at hand */
+	char *text;              /* of it; owned */
+	struct config_line line; /* its parts */
+	bool header; /* inih was told of its section, the key that stands for it is still due */
+};
+
+static void refuse_line(struct reader *reader, const char *why)
+{
+	if (reader->line.kind == CONFIG_LINE_SECTION)
+		config_builder_bad_section(
+			&reader->builder, reader->number, reader->line.name, why);
+	else
+		config_builder_bad_line(&reader->builder, reader->number, reader->line.name, why);
+	reader->line.kind = CONFIG_LINE_NOTHING;
+}
+
+/* Makes the next line of the text the one at hand. false: there is none, or too much is wrong. */
+static bool next_line(struct reader *reader)
+{
+	const char *newline;
+	struct errmsg err;
+	size_t length;
+
+	if (reader->next == reader->end)
+		return false;
+	reader->number++;
+	if (reader->builder.faults->count >= FAULTS_MAX) {
+		config_builder_bad_line(&reader->builder, reader->number, NULL,
+			"too many faults, the rest is not read");
+		return false;
+	}
+	newline = memchr(reader->next, '\n', (size_t)(reader->end - reader->next));
+	length = (size_t)((newline ? newline : reader->end) - reader->next);
+	free(reader->text);
+	reader->text = memory_alloc(length + 1);
+	memcpy(reader->text, reader->next, length);
+	reader->next += length + (newline ? 1 : 0);
+	if (config_line_parse(&reader->line, reader->text, length, &err) < 0)
+		refuse_line(reader, err.text);
+	return true;
+}
+
+/* inih's fgets(3). A header becomes "[LINE]" and a key of its own below it, since inih calls back
+ * for keys only; a key becomes "key = LINE". */
+static char *feed_line(char *buffer, int size, void *context)
+{
+	struct reader *reader = context;
+
+	if (reader->header) {
+		reader->header = false;
+		snprintf(buffer, (size_t)size, "section = %d\n", reader->number);
+		return buffer;
+	}
+	do {
+		if (!next_line(reader))
+			return NULL;
+	} while (reader->line.kind == CONFIG_LINE_NOTHING);
+	reader->header = reader->line.kind == CONFIG_LINE_SECTION;
+	if (reader->header)
+		snprintf(buffer, (size_t)size, "[%d]\n", reader->number);
+	else
+		snprintf(buffer, (size_t)size, "key = %d\n", reader->number);
+	return buffer;
+}
+
+static int take_line(void *context, const char *section, const char *name, const char *value)
+{
+	struct reader *reader = context;
+
+	(void)section;
+	(void)value;
+	assert(atoi(value) == reader->number);
+	if (strcmp(name, "section") == 0)
+		config_builder_section(&reader->builder, reader->number, reader->line.name);
+	else
+		config_builder_key(
+			&reader->builder, reader->number, reader->line.name, reader->line.value);
+	return 1;
+}
+
+/* The folder of the file, absolute. */
+static char *find_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash ? (size_t)(slash - path) : 0;
+	char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *folder = memory_format(
+		"%s%s%.*s", here ? here : "", here && length ? "/" : "", (int)length, path);
+
+	free(here);
+	return folder;
+}
+
+struct settings *config_file_parse(
+	const char *path, const char *bytes, size_t length, struct faults *faults)
+{
+	static const char byte_order_mark[] = {'\xef', '\xbb', '\xbf'};
+	struct reader reader = {.next = bytes, .end = bytes + length};
+	char *folder = find_folder(path);
+	struct settings *settings;
+
+	config_builder_init(&reader.builder, path, folder, faults);
+	if (length >= sizeof(byte_order_mark) &&
+		memcmp(bytes, byte_order_mark, sizeof(byte_order_mark)) == 0)
+		reader.next += sizeof(byte_order_mark);
+	ini_parse_stream(feed_line, &reader, take_line, &reader);
+	settings = config_builder_finish(&reader.builder);
+	free(reader.text);
+	free(folder);
+	if (!settings)
+		errno = EINVAL;
+	return settings;
+}
+
+/* Is there more to read, soon? A pipe's writer is waited for, but not for ever. */
+static bool wait_for_writer(int fd)
+{
+	struct pollfd waiting = {.fd = fd, .events = POLLIN};
+
+	if (errno == EINTR)
+		return true;
+	if (errno != EAGAIN)
+		return false;
+	if (poll(&waiting, 1, PIPE_WAIT_MS) > 0)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+/* 0, or -1 with errno. */
+static int read_all(int fd, char **bytes, size_t *length)
+{
+	size_t size = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		if (*length == size) {
+			size = 2 * size + 65536;
+			*bytes = memory_resize(*bytes, size, 1);
+		}
+		got = read(fd, *bytes + *length, size - *length);
+		if (got == 0)
+			return 0;
+		if (got < 0 && !wait_for_writer(fd))
+			return -1;
+		if (got > 0)
+			*length += (size_t)got;
+		if (*length > FILE_MAX_BYTES) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+}
+
+/* A descriptor of a file or a pipe, or -1 with errno. */
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat stat;
+	int error;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &stat) < 0)
+		error = errno;
+	else if (S_ISREG(stat.st_mode) || S_ISFIFO(stat.st_mode))
+		return fd;
+	else
+		error = S_ISDIR(stat.st_mode) ? EISDIR : EINVAL;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+struct settings *config_file_read(const char *path, struct faults *faults)
+{
+	struct settings *settings = NULL;
+	char *bytes = NULL;
+	size_t length = 0;
+	int fd = open_file(path);
+	int error = errno;
+
+	if (fd >= 0 && read_all(fd, &bytes, &length) == 0) {
+		settings = config_file_parse(path, bytes, length, faults);
+		error = errno;
+	} else {
+		error = errno;
+		faults_add(faults, path, 0, NULL, NULL, "cannot be read: %s",
+			fd < 0 && error == EINVAL ? "not a regular file" : strerror(error));
+	}
+	if (fd >= 0)
+		close(fd);
+	free(bytes);
+	errno = error;
+	return settings;
+}
