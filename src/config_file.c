@@ -1,8 +1,8 @@
 /*
- * The INI file to settings. Our own reader takes each line apart (config_line.c) and hands inih a
- * short stand-in for it, so that inih sees sections and keys but none of its limits ever cuts,
- * joins or drops anything of the user's: what it calls back about is the line at hand. What the
- * sections and keys mean is config_builder.c's.
+ * The INI file to settings and back. Our own reader takes each line apart (config_line.c) and hands
+ * inih a short stand-in for it, so that inih sees sections and keys but none of its limits ever
+ * cuts, joins or drops anything of the user's: what it calls back about is the line at hand. What
+ * the sections and keys mean is config_builder.c's.
  */
 #include "config_file.h"
 
@@ -22,6 +22,7 @@
 #include "errmsg.h"
 #include "faults.h"
 #include "memory.h"
+#include "signal_name.h"
 
 #define FILE_MAX_BYTES (16 << 20)
 #define FAULTS_MAX     1000 /* somebody reads a file of another kind; no need to go on */
@@ -226,4 +227,75 @@ struct settings *config_file_read(const char *path, struct faults *faults)
 	free(bytes);
 	errno = error;
 	return settings;
+}
+
+/* --- and back ---------------------------------------------------------------------------- */
+
+/* One that repeats gets a line a word, so that no line outgrows what a value may have. */
+static void print_words(const struct option *option, const struct words *words, FILE *out)
+{
+	for (size_t i = 0; i < words->count; i++) {
+		char *word = words_quote(words->word[i]);
+
+		fprintf(out, "%s = %s\n", option->key, word);
+		free(word);
+	}
+}
+
+static void print_option(const struct option *option, const void *section, FILE *out)
+{
+	char *value = option_format(option, section);
+	char *quoted;
+
+	if (!value)
+		return;
+	/* The words of a command are quoted already. */
+	quoted = option->type == OPTION_COMMAND ? NULL : config_value_quote(value);
+	fprintf(out, "%s = %s\n", option->key, quoted ? quoted : value);
+	free(quoted);
+	free(value);
+}
+
+static void print_section(
+	enum option_section section, const char *name, const void *section_struct, FILE *out)
+{
+	fprintf(out, "%s[%s%s]\n", section == SECTION_PREFORKD ? "" : "\n",
+		option_section_name(section), name ? name : "");
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option *option = &options[i];
+
+		if (option->section != section || option->flags & OPTION_LATER)
+			continue;
+		if (option->flags & OPTION_REPEATS)
+			print_words(option,
+				(const struct words *)((const char *)section_struct +
+						       option->offset),
+				out);
+		else
+			print_option(option, section_struct, out);
+	}
+}
+
+static void print_signals(const struct signal_map *signals, FILE *out)
+{
+	char rule[64];
+
+	fputs("\n[signals]\n", out);
+	for (int number = 1; number < _NSIG; number++) {
+		if (signals->rule[number].action == SIGNAL_UNLISTED)
+			continue;
+		signal_rule_format(rule, &signals->rule[number]);
+		fprintf(out, "%s = %s\n", signal_name(number), rule);
+	}
+}
+
+void config_file_print(const struct settings *settings, FILE *out)
+{
+	print_section(SECTION_PREFORKD, NULL, &settings->preforkd, out);
+	for (size_t i = 0; i < settings->socket_count; i++)
+		print_section(
+			SECTION_SOCKET, settings->sockets[i].name, &settings->sockets[i], out);
+	for (size_t i = 0; i < settings->pool_count; i++)
+		print_section(SECTION_POOL, settings->pools[i].name, &settings->pools[i], out);
+	print_signals(&settings->signals, out);
 }

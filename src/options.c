@@ -5,7 +5,6 @@
 #include "options.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -13,10 +12,8 @@
 #include "errmsg.h"
 #include "option_kind.h"
 #include "settings.h"
-#include "suggest.h"
 
 #define WORKERS_MAX 100000
-#define NAMES_MAX   16
 
 /* In the order of enum log_level and of enum log_format. */
 static const struct option_name log_levels[] = {
@@ -216,43 +213,6 @@ const struct option *option_find(enum option_section section, const char *key)
 		if (options[i].section == section && strcmp(options[i].key, key) == 0)
 			return &options[i];
 	return NULL;
-}
-
-void *option_field(const struct option *option, void *section)
-{
-	return (char *)section + option->offset;
-}
-
-const void *option_const_field(const struct option *option, const void *section)
-{
-	return (const char *)section + option->offset;
-}
-
-const struct option_name *option_find_name(const struct option_name *names, const char *text)
-{
-	for (; names && names->name; names++)
-		if (strcmp(names->name, text) == 0)
-			return names;
-	return NULL;
-}
-
-int option_refuse_name(
-	const struct option_name *names, bool or_path, const char *text, struct errmsg *err)
-{
-	const char *candidates[NAMES_MAX], *nearest;
-	char list[512] = "";
-	size_t count = 0, length = 0;
-
-	for (; names[count].name && *names[count].name && count < NAMES_MAX; count++) {
-		candidates[count] = names[count].name;
-		length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s",
-			count ? ", " : "", names[count].name);
-	}
-	if (or_path || names[count].name)
-		snprintf(list + length, sizeof(list) - length, ", a path such as ./%.80s", text);
-	nearest = suggest_nearest(text, candidates, count);
-	return errmsg_set(err, "\"%.80s\" is none of %s%s%s%s", text, list,
-		nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 const char *option_section_name(enum option_section section)
