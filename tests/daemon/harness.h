@@ -134,7 +134,8 @@ bool process_runs(pid_t pid);  /* there, and no zombie */
 char process_state(pid_t pid); /* 'R', 'S', 'T', 'Z', ...; 0: not there */
 int process_children(pid_t parent, pid_t pids[MANY_WORKERS]); /* zombies too */
 int process_zombies(void);                                    /* among the supervisor's children */
-int process_left(void); /* our own children, but for the janitor; zombies are reaped */
+int process_family(void); /* all that run because of the test, the supervisor too */
+int process_left(void);   /* our own children, but for the janitor; zombies are reaped */
 int process_descriptors(pid_t pid);
 int64_t process_cpu_ms(pid_t pid); /* user and system */
 

@@ -259,6 +259,7 @@ char board_byte(const char *pool, int slot, int at)
 struct sweep {
 	const char *folder;
 	size_t folder_length;
+	bool kills;
 	int found;
 };
 
@@ -278,13 +279,22 @@ static void sweep(pid_t pid, void *context)
 	if (!named)
 		return;
 	broom->found++;
-	kill(pid, SIGKILL);
+	if (broom->kills)
+		kill(pid, SIGKILL);
 }
 
 int janitor_kill_all(const char *folder)
 {
-	struct sweep broom = {.folder = folder, .folder_length = strlen(folder)};
+	struct sweep broom = {.folder = folder, .folder_length = strlen(folder), .kills = true};
 
 	processes_walk(sweep, &broom);
 	return broom.found;
+}
+
+int process_family(void)
+{
+	struct sweep look = {.folder = test_folder(), .folder_length = strlen(test_folder())};
+
+	processes_walk(sweep, &look);
+	return look.found;
 }

@@ -25,6 +25,8 @@
  *	stay			does not leave
  *	board			keeps its line: USR1 busy, USR2 idle, HUP one job done; leaves at R
  *when idle obey DIR		keeps its line: busy while DIR/busy.SLOT or DIR/busy.all is there
+ *	talk			prints "got NAME" for every signal
+ *	beat			changes the heartbeat in its line every 5 ms
  *	http			serves its sockets (or standard input): "PID SLOT"; /sleep/MS waits
  *first
  */
@@ -59,7 +61,7 @@ struct worker {
 	bool stay;
 	bool board;
 	const char *obey;
-	bool http;
+	bool http, beats, talks;
 	unsigned long jobs;
 	char state;
 };
@@ -196,15 +198,20 @@ static void append_line(const char *path, const char *line)
 	close(fd);
 }
 
-static void touch(const char *path)
+static long long now_ms(void)
 {
 	struct timespec now;
-	char line[96];
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void touch(const char *path)
+{
+	char line[96];
+
 	snprintf(line, sizeof(line), "%d %ld %lld\n", (int)getpid(),
-		environment_number("PREFORKD_SLOT"),
-		(long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+		environment_number("PREFORKD_SLOT"), now_ms());
 	append_line(path, line);
 }
 
@@ -400,21 +407,28 @@ static void leave(struct worker *worker)
 	exit(worker->leave_with);
 }
 
+static void append_signal(const struct worker *worker, const char *name, int number_of)
+{
+	char line[96], digits[16] = "";
+
+	if (!worker->signals_path)
+		return;
+	if (number_of)
+		snprintf(digits, sizeof(digits), "%d", number_of);
+	snprintf(line, sizeof(line), "%d %s%s %lld\n", (int)getpid(), name, digits, now_ms());
+	append_line(worker->signals_path, line);
+}
+
 static void take_signal(struct worker *worker, const siginfo_t *info)
 {
 	int signal_number = info->si_signo;
-	char line[64];
 	const char *name = sigabbrev_np(signal_number);
 
 	if (signal_number == SIGALRM && info->si_code == SI_KERNEL)
 		_exit(98); /* forgotten */
-	if (worker->signals_path) {
-		if (name)
-			snprintf(line, sizeof(line), "%d %s\n", (int)getpid(), name);
-		else
-			snprintf(line, sizeof(line), "%d RT%d\n", (int)getpid(), signal_number);
-		append_line(worker->signals_path, line);
-	}
+	append_signal(worker, name ? name : "RT", name ? 0 : signal_number);
+	if (worker->talks)
+		dprintf(STDOUT_FILENO, "got %s\n", name ? name : "RT");
 	if (worker->board && signal_number == SIGUSR1)
 		set_state(worker, 'A');
 	if (worker->board && signal_number == SIGUSR2)
@@ -440,17 +454,15 @@ static void obey(struct worker *worker)
 static void wait_for_signals(struct worker *worker)
 {
 	struct timespec pause_time = {.tv_nsec = worker->http ? 0 : 5000000};
-	bool patient = !worker->http && !worker->obey && !worker->board;
-	char line[32];
+	bool patient = !worker->http && !worker->obey && !worker->board && !worker->beats;
+	unsigned beat = 0;
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	if (worker->board || worker->http || worker->obey)
 		set_state(worker, '_');
-	snprintf(line, sizeof(line), "%d ready\n", (int)getpid());
-	if (worker->signals_path)
-		append_line(worker->signals_path, line);
+	append_signal(worker, "ready", 0);
 	for (;;) {
 		siginfo_t info;
 
@@ -459,6 +471,8 @@ static void wait_for_signals(struct worker *worker)
 			take_signal(worker, &info);
 		if (worker->obey)
 			obey(worker);
+		if (worker->beats)
+			board_put(1, &"abcdefghijklmnopqrstuvwxyz"[beat++ % 26], 1);
 		if (worker->board && worker->state == '_' && asked_to_leave())
 			leave(worker);
 		if (worker->http)
@@ -485,6 +499,10 @@ static int take_manner(struct worker *worker, char **word)
 		return worker->board = true, 1;
 	if (strcmp(*word, "obey") == 0)
 		return worker->obey = argument, 2;
+	if (strcmp(*word, "talk") == 0)
+		return worker->talks = true, 1;
+	if (strcmp(*word, "beat") == 0)
+		return worker->beats = true, 1;
 	if (strcmp(*word, "http") == 0)
 		return worker->http = true, 1;
 	return 0;
