@@ -19,6 +19,14 @@
 #define BOARD_NOTE_AT	   25
 #define BOARD_NOTE_BYTES   38
 
+/* The supervisor's bytes are three runs: the retire mark, the pid and the blank behind it; the
+ * blank before the note; the newline. All others are the worker's. */
+#define BOARD_OWN_RUNS 3
+struct board_run {
+	int at, bytes;
+};
+extern const struct board_run board_own_run[BOARD_OWN_RUNS];
+
 enum board_state {
 	BOARD_NOTHING, /* '.': none yet */
 	BOARD_IDLE,    /* '_' */
@@ -41,6 +49,8 @@ void board_note_read(char note[BOARD_NOTE_BYTES + 1], const char line[BOARD_LINE
 bool board_worker_bytes_differ(const char a[BOARD_LINE_BYTES], const char b[BOARD_LINE_BYTES]);
 /* Do the supervisor's bytes (retire mark, pid, blanks, newline) stand as they should? */
 bool board_own_bytes_differ(const char a[BOARD_LINE_BYTES], const char b[BOARD_LINE_BYTES]);
+/* Copies the supervisor's bytes; the worker's stay. */
+void board_own_bytes_copy(char to[BOARD_LINE_BYTES], const char from[BOARD_LINE_BYTES]);
 
 /* The line of a slot without a worker, and of one with a fresh worker. */
 void board_line_write_empty(char line[BOARD_LINE_BYTES]);
