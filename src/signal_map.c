@@ -142,6 +142,8 @@ static int parse_signal(struct signal_rule *rule, const char *word, bool alone, 
 		return refuse_name(word, alone, err);
 	memcpy(name, word, length);
 	name[length] = '\0';
+	if (alone && strcasecmp(name, "stop") == 0)
+		return errmsg_set(err, "write stop for the action, or forward STOP for the signal");
 	rule->worker_signal = signal_number(name);
 	if (rule->worker_signal < 0)
 		return refuse_name(name, alone, err);
@@ -159,8 +161,6 @@ static int parse_one_word(
 		return errmsg_set(err, "forward needs a signal, as in forward TERM");
 	if (rule->action != SIGNAL_UNLISTED)
 		return 0;
-	if (strcasecmp(word, "stop") == 0)
-		return errmsg_set(err, "write stop for the action, or forward STOP for the signal");
 	rule->action = ending ? SIGNAL_STOP : SIGNAL_FORWARD;
 	return parse_signal(rule, word, true, err);
 }
