@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* The candidate nearest to name by edits (a transposition counts as one, a letter's case as none),
- * if it is near enough to be meant (edits up to a third of its length; one at least is allowed);
+ * if it is near enough to be meant (up to a third of its length, one at least, fewer than letters);
  * else NULL. The first of several that are equally near. */
 const char *suggest_nearest(const char *name, const char *const *candidates, size_t count);
 

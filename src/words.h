@@ -11,8 +11,8 @@ struct errmsg;
 
 struct words {
 	size_t count;
-	char **word; /* count strings and a NULL behind them, as execv(3) wants; NULL: none; owned
-		      */
+	/* count strings and a NULL behind them, as execv(3) wants; NULL if none; owned */
+	char **word;
 };
 
 /* Splits text. 0, or -1 with the reason (unbalanced quote, lone backslash at the end). On failure
