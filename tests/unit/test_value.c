@@ -42,42 +42,16 @@ static void expect_refusal(number_parser *parse, const char *text, const char *w
 	ck_assert_int_eq(parse(&out, text, NULL), -1);
 }
 
-static const struct number_case durations[] = {
-	{"0", 0},
-	{"0s", 0},
-	{"0ms", 0},
-	{"0d", 0},
-	{"0.0", 0},
-	{"0.000000000000", 0},
-	{"1", 1000},
-	{"10", 10000},
-	{"007", 7000},
-	{"500ms", 500},
-	{"10s", 10000},
-	{"5m", 300000},
-	{"2h", 7200000},
-	{"1d", 86400000},
-	{"0.25", 250},
-	{".5", 500},
-	{".5s", 500},
-	{"1.5h", 5400000},
-	{"0.5d", 43200000},
-	{"1.5ms", 2},
-	{"1.4ms", 1},
-	{"0.5ms", 1},
-	{"0.001", 1},
-	{"0.0005", 1},
-	{"0.9999999999999999999999", 1000},
-	{"1.0000000000000000000000001", 1000},
-	{"0.333333333333333333333m", 20000},
-	{"0.000000012d", 1},
-	{"infinity", DURATION_INFINITE},
-	{"Infinity", DURATION_INFINITE},
-	{"9007199254740991ms", DURATION_MAX},
-	{"9007199254740ms", 9007199254740},
-	{"104249991d", 104249991 * INT64_C(86400000)},
-	{"00000000000000000000000000000000000000000001", 1000},
-};
+static const struct number_case durations[] = {{"0", 0}, {"0s", 0}, {"0ms", 0}, {"0d", 0},
+	{"0.0", 0}, {"0.000000000000", 0}, {"1", 1000}, {"10", 10000}, {"007", 7000},
+	{"500ms", 500}, {"10s", 10000}, {"5m", 300000}, {"2h", 7200000}, {"1d", 86400000},
+	{"0.25", 250}, {".5", 500}, {".5s", 500}, {"1.5h", 5400000}, {"0.5d", 43200000},
+	{"1.5ms", 2}, {"1.4ms", 1}, {"0.5ms", 1}, {"0.001", 1}, {"0.0005", 1},
+	{"0.9999999999999999999999", 1000}, {"1.0000000000000000000000001", 1000},
+	{"0.333333333333333333333m", 20000}, {"0.000000012d", 1}, {"infinity", DURATION_INFINITE},
+	{"Infinity", DURATION_INFINITE}, {"9007199254740991ms", DURATION_MAX},
+	{"9007199254740ms", 9007199254740}, {"104249991d", 104249991 * INT64_C(86400000)},
+	{"00000000000000000000000000000000000000000001", 1000}};
 
 START_TEST(duration_reads)
 {
@@ -87,55 +61,23 @@ END_TEST
 
 static const struct {
 	const char *text, *word;
-} bad_durations[] = {
-	{"", "empty"},
-	{"-1", "negative"},
-	{"-0.5s", "negative"},
-	{"-.5s", "negative"},
-	{"+1", "not a duration"},
-	{" 1", "not a duration"},
-	{"1 ", "not a duration"},
-	{"1 s", "not a duration"},
-	{"s", "not a duration"},
-	{"ms", "not a duration"},
-	{".", "not a duration"},
-	{".s", "not a duration"},
-	{"1.", "not a duration"},
-	{"1.s", "not a duration"},
-	{"1..5", "not a duration"},
-	{"1.5.5", "not a duration"},
-	{"1,5", "not a duration"},
-	{"nan", "not a duration"},
-	{"NaN", "not a duration"},
-	{"inf", "not a duration"},
-	{"-infinity", "not a duration"},
-	{"infinitys", "not a duration"},
-	{"1e3", "not a duration"},
-	{"0x10", "not a duration"},
-	{"10x", "not a duration"},
-	{"10ss", "not a duration"},
-	{"10sm", "not a duration"},
-	{"1h30m", "not a duration"},
-	{"10S", "not a duration"},
-	{"10M", "not a duration"},
-	{"1w", "not a duration"},
-	{"10s\n", "not a duration"},
-	{"ten", "not a duration"},
-	{"\xff", "not a duration"},
-	{"9007199254740992ms", "too large"},
-	{"9007199254740991.5ms", "too large"},
-	{"9223372036854775807ms", "too large"},
-	{"9223372036854775807", "too large"},
-	{"18446744073709551616ms", "too large"},
-	{"99999999999999999999999999d", "too large"},
-	{"18446744073709551617", "too large"},
-	{"104249992d", "too large"},
-	{"0.0004", "shorter"},
-	{"0.1ms", "shorter"},
-	{"0.49999ms", "shorter"},
-	{"0.00000000000000000000000000001", "shorter"},
-	{"0.0000000000000000000001d", "shorter"},
-};
+} bad_durations[] = {{"", "empty"}, {"-1", "negative"}, {"-0.5s", "negative"}, {"-.5s", "negative"},
+	{"+1", "not a duration"}, {" 1", "not a duration"}, {"1 ", "not a duration"},
+	{"1 s", "not a duration"}, {"s", "not a duration"}, {"ms", "not a duration"},
+	{".", "not a duration"}, {".s", "not a duration"}, {"1.", "not a duration"},
+	{"1.s", "not a duration"}, {"1..5", "not a duration"}, {"1.5.5", "not a duration"},
+	{"1,5", "not a duration"}, {"nan", "not a duration"}, {"NaN", "not a duration"},
+	{"inf", "not a duration"}, {"-infinity", "not a duration"}, {"infinitys", "not a duration"},
+	{"1e3", "not a duration"}, {"0x10", "not a duration"}, {"10x", "not a duration"},
+	{"10ss", "not a duration"}, {"10sm", "not a duration"}, {"1h30m", "not a duration"},
+	{"10S", "not a duration"}, {"10M", "not a duration"}, {"1w", "not a duration"},
+	{"10s\n", "not a duration"}, {"ten", "not a duration"}, {"\xff", "not a duration"},
+	{"9007199254740992ms", "too large"}, {"9007199254740991.5ms", "too large"},
+	{"9223372036854775807ms", "too large"}, {"9223372036854775807", "too large"},
+	{"18446744073709551616ms", "too large"}, {"99999999999999999999999999d", "too large"},
+	{"18446744073709551617", "too large"}, {"104249992d", "too large"}, {"0.0004", "shorter"},
+	{"0.1ms", "shorter"}, {"0.49999ms", "shorter"},
+	{"0.00000000000000000000000000001", "shorter"}, {"0.0000000000000000000001d", "shorter"}};
 
 START_TEST(duration_refuses)
 {
@@ -143,22 +85,11 @@ START_TEST(duration_refuses)
 }
 END_TEST
 
-static const struct number_case sizes[] = {
-	{"0", 0},
-	{"0K", 0},
-	{"1", 1},
-	{"65536", 65536},
-	{"64K", 65536},
-	{"64k", 65536},
-	{"256M", 268435456},
-	{"256m", 268435456},
-	{"2G", INT64_C(2147483648)},
-	{"2g", INT64_C(2147483648)},
-	{"0008", 8},
-	{"9223372036854775807", INT64_MAX},
-	{"8589934591G", INT64_C(8589934591) << 30},
-	{"9007199254740991K", INT64_C(9007199254740991) << 10},
-};
+static const struct number_case sizes[] = {{"0", 0}, {"0K", 0}, {"1", 1}, {"65536", 65536},
+	{"64K", 65536}, {"64k", 65536}, {"256M", 268435456}, {"256m", 268435456},
+	{"2G", INT64_C(2147483648)}, {"2g", INT64_C(2147483648)}, {"0008", 8},
+	{"9223372036854775807", INT64_MAX}, {"8589934591G", INT64_C(8589934591) << 30},
+	{"9007199254740991K", INT64_C(9007199254740991) << 10}};
 
 START_TEST(size_reads)
 {
@@ -168,29 +99,14 @@ END_TEST
 
 static const struct {
 	const char *text, *word;
-} bad_sizes[] = {
-	{"", "empty"},
-	{"-1", "negative"},
-	{"-64K", "negative"},
-	{"+1", "not a size"},
-	{"K", "not a size"},
-	{"1.5G", "not a size"},
-	{"64KB", "not a size"},
-	{"64KiB", "not a size"},
-	{"64 K", "not a size"},
-	{" 64", "not a size"},
-	{"64 ", "not a size"},
-	{"0x40", "not a size"},
-	{"1e3", "not a size"},
-	{"infinity", "not a size"},
-	{"1T", "not a size"},
-	{"9223372036854775808", "too large"},
-	{"18446744073709551616", "too large"},
-	{"18446744073709551617", "too large"},
-	{"8589934592G", "too large"},
-	{"17179869185G", "too large"},
-	{"36893488147419103232K", "too large"},
-};
+} bad_sizes[] = {{"", "empty"}, {"-1", "negative"}, {"-64K", "negative"}, {"+1", "not a size"},
+	{"K", "not a size"}, {"1.5G", "not a size"}, {"64KB", "not a size"},
+	{"64KiB", "not a size"}, {"64 K", "not a size"}, {" 64", "not a size"},
+	{"64 ", "not a size"}, {"0x40", "not a size"}, {"1e3", "not a size"},
+	{"infinity", "not a size"}, {"1T", "not a size"}, {"9223372036854775808", "too large"},
+	{"18446744073709551616", "too large"}, {"18446744073709551617", "too large"},
+	{"8589934592G", "too large"}, {"17179869185G", "too large"},
+	{"36893488147419103232K", "too large"}};
 
 START_TEST(size_refuses)
 {
@@ -198,18 +114,9 @@ START_TEST(size_refuses)
 }
 END_TEST
 
-static const struct number_case ints[] = {
-	{"0", 0},
-	{"-0", 0},
-	{"+0", 0},
-	{"7", 7},
-	{"+7", 7},
-	{"-7", -7},
-	{"010", 10},
-	{"9223372036854775807", INT64_MAX},
-	{"-9223372036854775808", INT64_MIN},
-	{"-9223372036854775807", -INT64_MAX},
-};
+static const struct number_case ints[] = {{"0", 0}, {"-0", 0}, {"+0", 0}, {"7", 7}, {"+7", 7},
+	{"-7", -7}, {"010", 10}, {"9223372036854775807", INT64_MAX},
+	{"-9223372036854775808", INT64_MIN}, {"-9223372036854775807", -INT64_MAX}};
 
 START_TEST(int_reads)
 {
@@ -219,25 +126,13 @@ END_TEST
 
 static const struct {
 	const char *text, *word;
-} bad_ints[] = {
-	{"", "empty"},
-	{"-", "whole number"},
-	{"+", "whole number"},
-	{"--1", "whole number"},
-	{"+-1", "whole number"},
-	{"1.0", "whole number"},
-	{"1 ", "whole number"},
-	{" 1", "whole number"},
-	{"1K", "whole number"},
-	{"0x1", "whole number"},
-	{"ten", "whole number"},
-	{"-ten", "whole number"},
-	{"\t1", "whole number"},
-	{"9223372036854775808", "too large"},
-	{"-9223372036854775809", "too small"},
-	{"99999999999999999999", "too large"},
-	{"-99999999999999999999", "too small"},
-};
+} bad_ints[] = {{"", "empty"}, {"-", "whole number"}, {"+", "whole number"},
+	{"--1", "whole number"}, {"+-1", "whole number"}, {"1.0", "whole number"},
+	{"1 ", "whole number"}, {" 1", "whole number"}, {"1K", "whole number"},
+	{"0x1", "whole number"}, {"ten", "whole number"}, {"-ten", "whole number"},
+	{"\t1", "whole number"}, {"9223372036854775808", "too large"},
+	{"-9223372036854775809", "too small"}, {"99999999999999999999", "too large"},
+	{"-99999999999999999999", "too small"}};
 
 START_TEST(int_refuses)
 {
@@ -250,30 +145,10 @@ START_TEST(bool_reads)
 	static const struct {
 		const char *text;
 		int value; /* -1: refused */
-	} cases[] = {
-		{"yes", 1},
-		{"YES", 1},
-		{"Yes", 1},
-		{"no", 0},
-		{"NO", 0},
-		{"true", 1},
-		{"False", 0},
-		{"on", 1},
-		{"oFF", 0},
-		{"1", 1},
-		{"0", 0},
-		{"", -1},
-		{"y", -1},
-		{"n", -1},
-		{"2", -1},
-		{"-1", -1},
-		{"01", -1},
-		{"yes ", -1},
-		{" yes", -1},
-		{"yess", -1},
-		{"t", -1},
-		{"enabled", -1},
-	};
+	} cases[] = {{"yes", 1}, {"YES", 1}, {"Yes", 1}, {"no", 0}, {"NO", 0}, {"true", 1},
+		{"False", 0}, {"on", 1}, {"oFF", 0}, {"1", 1}, {"0", 0}, {"", -1}, {"y", -1},
+		{"n", -1}, {"2", -1}, {"-1", -1}, {"01", -1}, {"yes ", -1}, {" yes", -1},
+		{"yess", -1}, {"t", -1}, {"enabled", -1}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct errmsg err = {""};
@@ -294,26 +169,10 @@ START_TEST(mode_reads)
 	static const struct {
 		const char *text;
 		int value; /* -1: refused */
-	} cases[] = {
-		{"0", 0},
-		{"0660", 0660},
-		{"660", 0660},
-		{"07777", 07777},
-		{"7777", 07777},
-		{"000000600", 0600},
-		{"", -1},
-		{"8", -1},
-		{"0680", -1},
-		{"10000", -1},
-		{"-1", -1},
-		{"-0660", -1},
-		{"0x1ff", -1},
-		{"0o660", -1},
-		{"660 ", -1},
-		{" 660", -1},
-		{"rw-rw----", -1},
-		{"7777777777777777777777777777", -1},
-	};
+	} cases[] = {{"0", 0}, {"0660", 0660}, {"660", 0660}, {"07777", 07777}, {"7777", 07777},
+		{"000000600", 0600}, {"", -1}, {"8", -1}, {"0680", -1}, {"10000", -1}, {"-1", -1},
+		{"-0660", -1}, {"0x1ff", -1}, {"0o660", -1}, {"660 ", -1}, {" 660", -1},
+		{"rw-rw----", -1}, {"7777777777777777777777777777", -1}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct errmsg err = {""};
@@ -333,26 +192,12 @@ START_TEST(amount_reads)
 		const char *text;
 		int number; /* -1: refused */
 		bool percent;
-	} cases[] = {
-		{"0", 0, false},
-		{"1", 1, false},
-		{"25", 25, false},
-		{"25%", 25, true},
-		{"0%", 0, true},
-		{"100%", 100, true},
-		{"2147483647", INT_MAX, false},
-		{"", -1, false},
-		{"%", -1, false},
-		{"-1", -1, false},
-		{"-1%", -1, false},
-		{"25%%", -1, false},
-		{"25 %", -1, false},
-		{"25% ", -1, false},
-		{"2.5%", -1, false},
-		{"2147483648", -1, false},
-		{"4294967297", -1, false},
-		{"18446744073709551617", -1, false},
-	};
+	} cases[] = {{"0", 0, false}, {"1", 1, false}, {"25", 25, false}, {"25%", 25, true},
+		{"0%", 0, true}, {"100%", 100, true}, {"2147483647", INT_MAX, false},
+		{"", -1, false}, {"%", -1, false}, {"-1", -1, false}, {"-1%", -1, false},
+		{"25%%", -1, false}, {"25 %", -1, false}, {"25% ", -1, false}, {"2.5%", -1, false},
+		{"2147483648", -1, false}, {"4294967297", -1, false},
+		{"18446744073709551617", -1, false}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct errmsg err = {""};
@@ -372,19 +217,12 @@ START_TEST(limit_reads)
 	static const struct {
 		const char *text;
 		rlim_t soft, hard;
-	} cases[] = {
-		{"0", 0, 0},
-		{"1024", 1024, 1024},
-		{"1024:4096", 1024, 4096},
-		{"1024:1024", 1024, 1024},
-		{"infinity", RLIM_INFINITY, RLIM_INFINITY},
+	} cases[] = {{"0", 0, 0}, {"1024", 1024, 1024}, {"1024:4096", 1024, 4096},
+		{"1024:1024", 1024, 1024}, {"infinity", RLIM_INFINITY, RLIM_INFINITY},
 		{"1024:infinity", 1024, RLIM_INFINITY},
-		{"INFINITY:infinity", RLIM_INFINITY, RLIM_INFINITY},
-		{"8M:1G", 8388608, 1073741824},
-		{"64k", 65536, 65536},
-		{"0:0", 0, 0},
-		{"18446744073709551614", RLIM_INFINITY - 1, RLIM_INFINITY - 1},
-	};
+		{"INFINITY:infinity", RLIM_INFINITY, RLIM_INFINITY}, {"8M:1G", 8388608, 1073741824},
+		{"64k", 65536, 65536}, {"0:0", 0, 0},
+		{"18446744073709551614", RLIM_INFINITY - 1, RLIM_INFINITY - 1}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct errmsg err = {""};
@@ -423,25 +261,10 @@ START_TEST(cpus_read)
 	static const struct {
 		const char *text;
 		uint64_t bits;
-	} cases[] = {
-		{"0", 0x1},
-		{"1", 0x2},
-		{"0-3", 0xf},
-		{"0-3,6", 0x4f},
-		{"0-3,6 8", 0x14f},
-		{"0,1,2", 0x7},
-		{"0 1 2", 0x7},
-		{"  0 \t 1  ", 0x3},
-		{"0 , 1", 0x3},
-		{"0-0", 0x1},
-		{"0-6:2", 0x55},
-		{"0-7:3", 0x49},
-		{"3-3:99999999999999999", 0x8},
-		{"63", UINT64_C(1) << 63},
-		{"0-63", UINT64_MAX},
-		{"5,5,5", 0x20},
-		{"007", 0x80},
-	};
+	} cases[] = {{"0", 0x1}, {"1", 0x2}, {"0-3", 0xf}, {"0-3,6", 0x4f}, {"0-3,6 8", 0x14f},
+		{"0,1,2", 0x7}, {"0 1 2", 0x7}, {"  0 \t 1  ", 0x3}, {"0 , 1", 0x3}, {"0-0", 0x1},
+		{"0-6:2", 0x55}, {"0-7:3", 0x49}, {"3-3:99999999999999999", 0x8},
+		{"63", UINT64_C(1) << 63}, {"0-63", UINT64_MAX}, {"5,5,5", 0x20}, {"007", 0x80}};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		cpu_set_t set;
@@ -495,23 +318,12 @@ START_TEST(formats)
 	static const struct {
 		int64_t value;
 		const char *duration, *size;
-	} cases[] = {
-		{0, "0", "0"},
-		{1, "1ms", "1"},
-		{999, "999ms", "999"},
-		{1000, "1s", "1000"},
-		{1024, "1024ms", "1K"},
-		{1500, "1500ms", "1500"},
-		{30000, "30s", "30000"},
-		{60000, "1m", "60000"},
-		{90000, "90s", "90000"},
-		{5400000, "90m", "5400000"},
-		{3600000, "1h", "3600000"},
-		{86400000, "1d", "84375K"},
-		{INT64_C(1) << 20, "1048576ms", "1M"},
-		{INT64_C(3) << 30, "3221225472ms", "3G"},
-		{DURATION_MAX, "9007199254740991ms", "9007199254740991"},
-	};
+	} cases[] = {{0, "0", "0"}, {1, "1ms", "1"}, {999, "999ms", "999"}, {1000, "1s", "1000"},
+		{1024, "1024ms", "1K"}, {1500, "1500ms", "1500"}, {30000, "30s", "30000"},
+		{60000, "1m", "60000"}, {90000, "90s", "90000"}, {5400000, "90m", "5400000"},
+		{3600000, "1h", "3600000"}, {86400000, "1d", "84375K"},
+		{INT64_C(1) << 20, "1048576ms", "1M"}, {INT64_C(3) << 30, "3221225472ms", "3G"},
+		{DURATION_MAX, "9007199254740991ms", "9007199254740991"}};
 	char text[VALUE_TEXT_BYTES];
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
