@@ -3,10 +3,14 @@
 /*
  * One process from a plan that is complete before the fork: arguments, environment, descriptors,
  * limits, identity. The child's branch makes system calls only, never returns and never logs; what
- * it cannot do, it reports with step and errno through a pipe. Uses fork(2): a vfork child that has
- * become another user can be stopped by that user before exec and would freeze us. All signals must
- * be blocked in the caller; the child starts with default dispositions and an empty mask. Floor 1.
+ * it cannot do, it reports with step and errno through a pipe. All signals must be blocked in the
+ * caller; the child starts with default dispositions and an empty mask, in its own process group.
+ *
+ * vfork(2) while the child stays what we are, since it costs a quarter to a half of a replacement;
+ * fork(2) where it changes user, because that user can stop the child before its exec and a vfork
+ * would leave us frozen. Floor 1.
  */
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,17 +21,21 @@ struct errmsg;
 struct identity;
 
 #define SPAWN_LIMITS RLIM_NLIMITS
+/* What stands behind "LISTEN_PID=" in the environment of a plan until the child writes its pid
+ * there: so many blanks or more, and nothing else. */
+#define SPAWN_PID_BLANKS "          "
 
 struct spawn_plan {
 	const char *path; /* of the program, found already */
 	char *const *argv;
-	char **envp; /* a string "LISTEN_PID=<spaces>" in it gets the child's pid */
+	/* "LISTEN_PID=" SPAWN_PID_BLANKS and "WATCHDOG_PID=" SPAWN_PID_BLANKS get the child's pid */
+	char **envp;
 	/* descriptors by their number in the child; all others are CLOEXEC */
 	const int *fd; /* fd[i] becomes descriptor i */
 	int fd_count;  /* >= 3 */
 	const struct identity *identity;
-	const char *directory; /* NULL: inherited */
-	const char *chroot;
+	const char *directory; /* NULL: inherited, or the new root with chroot */
+	const char *chroot;    /* then path and directory are seen from in there */
 	int umask;		     /* -1: inherited */
 	const struct rlimit *limits; /* SPAWN_LIMITS of them */
 	uint64_t limit_set;	     /* bit RLIMIT_X: limits[RLIMIT_X] is to be set */
@@ -49,6 +57,7 @@ struct spawned {
 /* The pipe on which children report what failed before their exec: one for the whole supervisor. */
 struct spawn_reports {
 	int read_fd, write_fd;
+	sigset_t ignored; /* signals that were ignored when it was opened: children reset these */
 };
 struct spawn_report {
 	pid_t pid;
@@ -67,7 +76,8 @@ const char *spawn_step_name(int step);
  * reaped again then). */
 int spawn_start(struct spawned *out, const struct spawn_plan *plan, struct spawn_reports *reports,
 	struct errmsg *err);
-/* Becomes the program itself, in this process (preforkd run). Returns only on failure. */
+/* Becomes the program itself, in this process and its process group (preforkd run). Returns only on
+ * failure: -1 with the step and the reason, and the steps before it done. */
 int spawn_become(const struct spawn_plan *plan, struct errmsg *err);
 
 #endif

@@ -4,9 +4,10 @@
  * The seam: every system call by which the supervisor makes, watches, signals and ends processes,
  * opens files for them, and reads the clock. In the product these are one-line functions (sys.c);
  * tests link a world of their own in their place, without a process and with time stepped by hand
- * (tests/unit/fake_sys.c). Same arguments, results and errno as the call of that name. Floor 1.
+ * (tests/unit/fake_sys.c). Arguments, results and errno are those of the call of that name. Floor 1.
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,9 +17,13 @@
 int64_t sys_now_ms(void);
 int64_t sys_boottime_ns(void);
 
-pid_t sys_fork(void);
+/* Runs child(argument), which never returns, in a new process: fork(2), or vfork(2) with
+ * share_memory, which returns only after the child's exec or end. */
+pid_t sys_fork(bool share_memory, void (*child)(void *argument), void *argument);
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_signal(int pidfd, int signal_number);
+/* By number: only for a child of our own that was not reaped yet and has no pidfd. */
+int sys_kill_child(pid_t child, int signal_number);
 int sys_kill_group(pid_t group, int signal_number);
 /* waitid(2) with WEXITED and the given extra options; 0 with info->si_pid 0 when there is none. */
 int sys_wait_child(pid_t pid, siginfo_t *info, int options);

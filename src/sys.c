@@ -1,0 +1,93 @@
+/*
+ * The seam's real side: each function is the call it is named after and nothing more, so that there
+ * is nothing in it to test. A rule, a retry or a message belongs to the caller.
+ */
+#include "sys.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t sys_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t sys_boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+pid_t sys_fork(bool share_memory, void (*child)(void *argument), void *argument)
+{
+	pid_t pid = share_memory ? vfork() : fork();
+
+	if (pid == 0)
+		child(argument);
+	return pid;
+}
+
+int sys_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+int sys_pidfd_signal(int pidfd, int signal_number)
+{
+	return (int)syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0);
+}
+
+int sys_kill_child(pid_t child, int signal_number)
+{
+	return kill(child, signal_number);
+}
+
+int sys_kill_group(pid_t group, int signal_number)
+{
+	return kill(-group, signal_number);
+}
+
+int sys_wait_child(pid_t pid, siginfo_t *info, int options)
+{
+	info->si_pid = 0;
+	return waitid(P_PID, (id_t)pid, info, WEXITED | options);
+}
+
+int sys_wait_any(siginfo_t *info, int options)
+{
+	info->si_pid = 0;
+	return waitid(P_ALL, 0, info, WEXITED | options);
+}
+
+int sys_open(const char *path, int flags, mode_t mode)
+{
+	return open(path, flags, mode);
+}
+
+int sys_pipe(int end[2])
+{
+	return pipe2(end, O_CLOEXEC | O_NONBLOCK);
+}
+
+int sys_close(int fd)
+{
+	return close(fd);
+}
+
+ssize_t sys_pread(int fd, void *buffer, size_t bytes, off_t offset)
+{
+	return pread(fd, buffer, bytes, offset);
+}
+
+ssize_t sys_pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
+{
+	return pwrite(fd, buffer, bytes, offset);
+}
