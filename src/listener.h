@@ -23,17 +23,22 @@ struct listener_settings {
 };
 
 struct listener {
-	int fd;	     /* -1: closed */
-	char *path;  /* of a unix socket's file that we made; owned */
-	dev_t dev;   /* what we made, so that only our own is unlinked */
+	int fd;     /* -1: closed */
+	char *path; /* of a unix socket's file that we made; owned */
+	dev_t dev;  /* what we made, so that only our own is unlinked */
 	ino_t ino;
-	bool passed; /* came from systemd: never unlinked */
+	bool passed;     /* came from systemd: never unlinked */
 	char *port_text; /* "127.0.0.1:8080" or the path: the key of SERVER_STARTER_PORT; owned */
 };
 
-/* Binds and listens, or takes `passed_fd` (>= 0) after verifying its kind. -1 with the reason. */
+/* Binds and listens, or takes `passed_fd` (>= 0) after verifying its kind. -1 with the reason; the
+ * passed descriptor stays the caller's then. */
 int listener_open(struct listener *listener, const struct listener_settings *settings,
 	int passed_fd, struct errmsg *err);
+/* At a reload: backlog, and mode and owner of the file, become what `settings` say; the rest of
+ * these must be as it was. */
+int listener_change(
+	struct listener *listener, const struct listener_settings *settings, struct errmsg *err);
 void listener_close(struct listener *listener);
 
 /* The sockets that systemd passed to us (sd_listen_fds(3)). Read once at start, then taken out of

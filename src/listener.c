@@ -1,0 +1,150 @@
+/*
+ * A listening socket from beginning to end, whatever its family. The parts that depend on the
+ * family are in listener_inet.c and listener_unix.c. Descriptors are CLOEXEC and blocking: workers
+ * that expect plain accept(2) share them.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "errmsg.h"
+#include "listener_parts.h"
+#include "memory.h"
+
+static bool is_inet(const struct address *address)
+{
+	return address->kind == ADDRESS_HOST || address->kind == ADDRESS_ANY;
+}
+
+static const char *type_name(int type)
+{
+	switch (type) {
+	case SOCK_STREAM: return "stream";
+	case SOCK_DGRAM: return "dgram";
+	case SOCK_SEQPACKET: return "seqpacket";
+	}
+	return "raw";
+}
+
+/* An integer that the socket says about itself, -1: it cannot. */
+static int ask(int fd, int option)
+{
+	int answer = -1;
+	socklen_t bytes = sizeof(answer);
+
+	return getsockopt(fd, SOL_SOCKET, option, &answer, &bytes) ? -1 : answer;
+}
+
+static int verify_passed(
+	int fd, const struct listener_settings *settings, const char *where, struct errmsg *err)
+{
+	int type = ask(fd, SO_TYPE);
+	bool matches;
+
+	if (type < 0)
+		return errmsg_errno(err, "%s: passed descriptor %d is not a socket", where, fd);
+	errno = EINVAL;
+	if (type != settings->type)
+		return errmsg_set(err, "%s: passed socket %d is of type %s, not %s", where, fd,
+			type_name(type), type_name(settings->type));
+	if (type != SOCK_DGRAM && ask(fd, SO_ACCEPTCONN) != 1)
+		return errmsg_set(err, "%s: passed socket %d does not listen", where, fd);
+	if (is_inet(&settings->listen))
+		matches = listener_inet_matches(fd, settings);
+	else
+		matches = listener_unix_matches(fd, &settings->listen);
+	errno = EINVAL;
+	if (!matches)
+		return errmsg_set(
+			err, "%s: passed socket %d is bound to another address", where, fd);
+	return 0;
+}
+
+static int take_passed(struct listener *listener, const struct listener_settings *settings, int fd,
+	const char *where, struct errmsg *err)
+{
+	int flags;
+
+	if (verify_passed(fd, settings, where, err))
+		return -1;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ||
+		fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return errmsg_errno(err, "%s: passed socket %d", where, fd);
+	listener->fd = fd;
+	listener->passed = true;
+	return 0;
+}
+
+static int bind_inet(struct listener *listener, const struct listener_settings *settings,
+	const char *where, struct errmsg *err)
+{
+	int fd = listener_inet_bind(settings, where, err);
+
+	if (fd < 0)
+		return -1;
+	if (listener_listen(fd, settings)) {
+		errmsg_errno(err, "cannot listen on %s", where);
+		close(fd);
+		return -1;
+	}
+	listener->fd = fd;
+	return 0;
+}
+
+static char *port_text(const struct listener *listener, const struct address *address)
+{
+	switch (address->kind) {
+	case ADDRESS_HOST:
+	case ADDRESS_ANY: return listener_inet_port_text(listener->fd, address);
+	case ADDRESS_UNIX: return memory_copy_string(address->path);
+	case ADDRESS_ABSTRACT: return memory_format("@%s", address->path);
+	case ADDRESS_NONE: break;
+	}
+	return memory_copy_string("");
+}
+
+int listener_open(struct listener *listener, const struct listener_settings *settings,
+	int passed_fd, struct errmsg *err)
+{
+	char *where = address_format(&settings->listen);
+	int result, saved;
+
+	*listener = (struct listener){.fd = -1};
+	if (passed_fd >= 0)
+		result = take_passed(listener, settings, passed_fd, where, err);
+	else if (is_inet(&settings->listen))
+		result = bind_inet(listener, settings, where, err);
+	else
+		result = listener_unix_bind(listener, settings, where, err);
+	if (!result)
+		listener->port_text = port_text(listener, &settings->listen);
+	saved = errno;
+	free(where);
+	errno = saved;
+	return result;
+}
+
+int listener_change(
+	struct listener *listener, const struct listener_settings *settings, struct errmsg *err)
+{
+	if (listener_listen(listener->fd, settings))
+		return errmsg_errno(err, "cannot change the backlog of %s", listener->port_text);
+	return listener->path ? listener_unix_set_file(listener, settings, err) : 0;
+}
+
+void listener_close(struct listener *listener)
+{
+	if (listener->fd < 0)
+		return;
+	if (listener->path && !listener->passed)
+		listener_unix_unlink(listener);
+	close(listener->fd);
+	free(listener->path);
+	free(listener->port_text);
+	*listener = (struct listener){.fd = -1};
+}

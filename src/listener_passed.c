@@ -1,0 +1,110 @@
+/*
+ * The sockets that a service manager passes (sd_listen_fds(3)): read once, then out of the
+ * environment, so that no worker takes them for its own. What the variables say is believed only
+ * where it is consistent; the sockets themselves are verified when they are taken.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+#define FIRST_PASSED 3
+
+/* A variable's value as a positive number, 0: it is none. */
+static long variable_number(const char *name)
+{
+	const char *text = getenv(name);
+	char *end;
+	long number;
+
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	errno = 0;
+	number = strtol(text, &end, 10);
+	return *end || errno ? 0 : number;
+}
+
+/* The next of the names between colons, malloced; one that is missing is "unknown", as systemd
+ * calls those. */
+static char *next_name(const char **names)
+{
+	size_t length;
+	char *name;
+
+	if (!*names)
+		return memory_copy_string("unknown");
+	length = strcspn(*names, ":");
+	name = memory_format("%.*s", (int)length, *names);
+	*names = (*names)[length] ? *names + length + 1 : NULL;
+	return name;
+}
+
+static void add(struct passed_sockets *passed, int fd, char *name)
+{
+	size_t count = (size_t)passed->count + 1;
+
+	passed->fd = memory_resize(passed->fd, count, sizeof(*passed->fd));
+	passed->name = memory_resize(passed->name, count, sizeof(*passed->name));
+	passed->fd[passed->count] = fd;
+	passed->name[passed->count] = name;
+	passed->count++;
+}
+
+void passed_sockets_read(struct passed_sockets *passed)
+{
+	bool ours = variable_number("LISTEN_PID") == getpid();
+	long count = variable_number("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+	long i;
+
+	*passed = (struct passed_sockets){.count = 0};
+	/* the first that is not open ends them, so that no number makes this long */
+	for (i = 0; ours && i < count && i < INT_MAX - FIRST_PASSED; i++) {
+		int fd = FIRST_PASSED + (int)i;
+
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			break;
+		add(passed, fd, next_name(&names));
+	}
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+}
+
+int passed_sockets_take(struct passed_sockets *passed, const char *name)
+{
+	int i, fd;
+
+	for (i = 0; i < passed->count; i++) {
+		if (passed->fd[i] < 0 || strcmp(passed->name[i], name) != 0)
+			continue;
+		fd = passed->fd[i];
+		passed->fd[i] = -1;
+		return fd;
+	}
+	return -1;
+}
+
+int passed_sockets_free(struct passed_sockets *passed)
+{
+	int unwanted = 0;
+	int i;
+
+	for (i = 0; i < passed->count; i++) {
+		if (passed->fd[i] >= 0) {
+			close(passed->fd[i]);
+			unwanted++;
+		}
+		free(passed->name[i]);
+	}
+	free(passed->fd);
+	free(passed->name);
+	*passed = (struct passed_sockets){.count = 0};
+	return unwanted;
+}
