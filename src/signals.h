@@ -1,0 +1,33 @@
+#ifndef PREFORKD_SIGNALS_H
+#define PREFORKD_SIGNALS_H
+/*
+ * Signals as events: every signal is blocked for as long as the supervisor lives, and all of them
+ * are read from one descriptor, so that none interrupts anything or gets lost between a fork and an
+ * exec. Open it after the last fork of going into the background: a descriptor of this kind in an
+ * epoll set tells of the signals of the process that put it there. Floor 1.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct errmsg;
+
+struct signals {
+	int fd;         /* CLOEXEC, non-blocking; readable when a signal is waiting; -1: closed */
+	sigset_t found; /* the mask before */
+};
+
+struct signal_event {
+	int number;
+	pid_t pid; /* of the sender; 0: the kernel, or one from outside our pid namespace */
+	uid_t uid;
+	int code; /* si_code: SI_USER, SI_QUEUE, SI_KERNEL, CLD_EXITED, ... */
+};
+
+int signals_open(struct signals *signals, struct errmsg *err);
+/* The next signal; false: none is waiting. The SIGPIPE of our own writes is passed over. */
+bool signals_read(struct signals *signals, struct signal_event *event);
+/* Closes the descriptor and restores the mask found at the start: what is pending strikes now. */
+void signals_restore(struct signals *signals);
+
+#endif
