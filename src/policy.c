@@ -28,44 +28,77 @@ static int spare(const struct policy_census *census)
 }
 
 /*
- * Steps of growth: what lacks, and when everything the last step brought was taken before any of it
- * stayed idle, twice the last step. Never more than max_spare, which would be surplus at once.
+ * Growth in steps. The next one begins when nobody is ready and all that the last one started has
+ * come. It aims at min_spare; but if the last one's workers were taken in less time than it took
+ * them to come, growth cannot keep up so, and it aims at twice as many. Workers that ended instead
+ * of getting busy are no demand.
  */
-static int lacking_spare(struct policy_memory *memory, const struct policy_rule *rule,
-	const struct policy_census *census, enum policy_reason *reason)
+static void follow_growth(struct policy_step *step, const struct policy_memory *memory,
+	const struct policy_rule *rule, const struct policy_census *census, int64_t now_ms)
 {
-	int deficit = rule->min_spare - spare(census);
-	int room = rule->max_spare - spare(census);
+	int ready = census->idle + census->unknown;
+	bool outrun;
 
-	if (deficit <= 0) {
-		if (census->starting == 0)
-			memory->step = memory->step_left = 0;
-		*reason = memory->step_left > 0 && room > 0 ? POLICY_OUTRUN : POLICY_ENOUGH;
-		return at_least(0, at_most(memory->step_left, room));
+	if (!step->came && memory->started - census->starting >= step->end) {
+		step->came = true;
+		step->came_at = now_ms;
 	}
+	if (ready > 0 && ready >= rule->min_spare)
+		step->left = 0;
+	if (ready > 0 || step->left > 0 || !step->came)
+		return;
+	outrun = census->busy > step->busy &&
+		 now_ms - step->came_at < step->came_at - step->began_at;
+	step->size = outrun ? at_most(2 * step->size, rule->max_spawn_step) : 0;
+	step->size = at_least(rule->min_spare, at_most(step->size, rule->max_spare));
+	step->left = at_least(0, step->size - spare(census));
+	step->busy = census->busy;
+	step->began_at = now_ms;
+	step->end = memory->started;
+	step->came = false;
+}
+
+/* What lacks to min_spare, or to the step under way; never more than max_spare, since what is above
+ * would be surplus at once. */
+static int lacking_spare(struct policy_memory *memory, const struct policy_rule *rule,
+	const struct policy_census *census, int64_t now_ms, enum policy_reason *reason)
+{
+	struct policy_step *step = &memory->step;
+	int aim = rule->min_spare;
+
 	*reason = POLICY_SPARE_LOW;
-	if (spare(census) == 0 && memory->step_left == 0) {
-		memory->step = at_most(at_least(deficit, 2 * memory->step),
-			at_least(rule->max_spawn_step, deficit));
-		memory->step_left = memory->step;
-	}
-	if (memory->step_left > deficit && room > deficit)
+	follow_growth(step, memory, rule, census, now_ms);
+	if (step->left > 0 && at_most(step->size, rule->max_spare) > aim) {
 		*reason = POLICY_OUTRUN;
-	return at_least(deficit, at_most(memory->step_left, room));
+		aim = at_most(step->size, rule->max_spare);
+	}
+	return at_least(0, aim - spare(census));
+}
+
+/* Until start_workers were started or are there (adopted ones are), whichever is sooner. */
+static int lacking_initial(struct policy_memory *memory, const struct policy_rule *rule,
+	const struct policy_census *census)
+{
+	int target = at_most(rule->start_workers, rule->max_workers);
+	int64_t made = memory->started > serving(census) ? memory->started : serving(census);
+
+	if (made >= target)
+		memory->initial_done = true;
+	return memory->initial_done ? 0 : target - (int)made;
 }
 
 static int lacking(struct policy_memory *memory, const struct policy_rule *rule,
-	const struct policy_census *census, enum policy_reason *reason)
+	const struct policy_census *census, int64_t now_ms, enum policy_reason *reason)
 {
-	int initial = at_most(rule->start_workers, rule->max_workers) - memory->initial;
-	int spare_lacking;
+	int initial, spare_lacking;
 
 	if (!rule->dynamic) {
 		*reason = POLICY_TOO_FEW;
 		return rule->max_workers - serving(census);
 	}
-	spare_lacking = lacking_spare(memory, rule, census, reason);
-	if (memory->initial_done || initial <= spare_lacking)
+	initial = lacking_initial(memory, rule, census);
+	spare_lacking = lacking_spare(memory, rule, census, now_ms, reason);
+	if (initial <= spare_lacking)
 		return spare_lacking;
 	*reason = POLICY_INITIAL;
 	return initial;
@@ -77,7 +110,7 @@ static int64_t start_allowed_at(
 {
 	int64_t paced = memory->started_at + rule->spawn_interval_ms;
 
-	if (rule->spawn_interval_ms <= 0 || !memory->started_any || paced < deterred_until)
+	if (rule->spawn_interval_ms <= 0 || memory->started == 0 || paced < deterred_until)
 		return deterred_until;
 	return paced;
 }
@@ -85,49 +118,74 @@ static int64_t start_allowed_at(
 static void plan_starts(struct policy_plan *plan, int wanted, int room, int64_t allowed_at,
 	const struct policy_rule *rule, int64_t now_ms)
 {
-	int count = at_most(wanted, room);
-
-	if (count <= 0) {
+	plan->lacking = wanted;
+	if (room <= 0) {
 		plan->reason = POLICY_AT_MAX;
-		plan->lacking = wanted;
 		return;
 	}
 	if (now_ms < allowed_at) {
 		plan->reason = POLICY_WAITING;
-		plan->lacking = count;
 		plan->wake_at = allowed_at;
 		return;
 	}
-	plan->start = rule->spawn_interval_ms > 0 ? 1 : count;
-	plan->lacking = count - plan->start;
-	if (plan->lacking > 0)
+	plan->start = rule->spawn_interval_ms > 0 ? 1 : at_most(wanted, room);
+	plan->lacking = wanted - plan->start;
+	if (plan->start < at_most(wanted, room))
 		plan->wake_at = now_ms + rule->spawn_interval_ms;
 }
 
-/* The surplus of idle workers that has lasted for idle_timeout: its least size in that time. */
+/*
+ * How long each size of the surplus has lasted: a stair of sizes, the longest lasting and smallest
+ * first. A fall cuts off what is above it; a rise begins a step of its own. So the workers of a
+ * burst are surplus for as long as they are too many together, whichever of them a trickle of
+ * requests keeps awake.
+ */
+static void follow_surplus(struct policy_memory *memory, int surplus, int64_t now_ms)
+{
+	struct policy_surplus *stair = memory->surplus;
+	int count = memory->surplus_count;
+
+	while (count > 0 && (count > 1 ? stair[count - 2].size : 0) >= surplus)
+		count--;
+	if (count > 0 && stair[count - 1].size >= surplus) {
+		stair[count - 1].size = surplus;
+	} else if (surplus > 0) {
+		count = at_most(count + 1, POLICY_SURPLUS_MAX);
+		stair[count - 1] = (struct policy_surplus){surplus, now_ms};
+	}
+	memory->surplus_count = count;
+}
+
+/* Takes the steps that have lasted off the stair. How many workers that is. */
+static int take_lasting_surplus(struct policy_memory *memory, int64_t timeout_ms, int64_t now_ms)
+{
+	int lasting = 0, steps = 0;
+
+	while (steps < memory->surplus_count && now_ms - memory->surplus[steps].since >= timeout_ms)
+		lasting = memory->surplus[steps++].size;
+	memory->surplus_count -= steps;
+	for (int i = 0; i < memory->surplus_count; i++) {
+		memory->surplus[i] = memory->surplus[i + steps];
+		memory->surplus[i].size -= lasting;
+	}
+	return lasting;
+}
+
 static void plan_surplus(struct policy_plan *plan, struct policy_memory *memory,
 	const struct policy_rule *rule, const struct policy_census *census, int64_t now_ms)
 {
-	int surplus = census->idle - rule->max_spare;
+	bool counts = rule->dynamic && memory->initial_done;
+	int64_t lasted_at;
 
-	if (!rule->dynamic || surplus <= 0) {
-		memory->surplus = false;
-		return;
-	}
-	if (!memory->surplus) {
-		memory->surplus = true;
-		memory->surplus_at = now_ms;
-		memory->surplus_least = surplus;
-	}
-	memory->surplus_least = at_most(memory->surplus_least, surplus);
-	if (now_ms - memory->surplus_at >= rule->idle_timeout_ms) {
-		plan->retire_idle = memory->surplus_least;
+	follow_surplus(memory, counts ? census->idle - rule->max_spare : 0, now_ms);
+	plan->retire_idle = take_lasting_surplus(memory, rule->idle_timeout_ms, now_ms);
+	if (plan->retire_idle > 0)
 		plan->reason = POLICY_SURPLUS;
-		memory->surplus = false;
+	if (memory->surplus_count == 0)
 		return;
-	}
-	if (memory->surplus_at + rule->idle_timeout_ms < plan->wake_at)
-		plan->wake_at = memory->surplus_at + rule->idle_timeout_ms;
+	lasted_at = memory->surplus[0].since + rule->idle_timeout_ms;
+	if (lasted_at < plan->wake_at)
+		plan->wake_at = lasted_at;
 }
 
 struct policy_plan policy_decide(struct policy_memory *memory, const struct policy_rule *rule,
@@ -142,7 +200,7 @@ struct policy_plan policy_decide(struct policy_memory *memory, const struct poli
 		plan.reason = POLICY_ABOVE_MAX;
 		return plan;
 	}
-	wanted = lacking(memory, rule, census, &reason);
+	wanted = lacking(memory, rule, census, now_ms, &reason);
 	if (wanted > 0) {
 		plan.reason = reason;
 		plan_starts(&plan, wanted, rule->max_workers - serving(census) - census->leaving,
@@ -152,26 +210,31 @@ struct policy_plan policy_decide(struct policy_memory *memory, const struct poli
 	return plan;
 }
 
-void policy_started(
-	struct policy_memory *memory, const struct policy_rule *rule, int count, int64_t now_ms)
+void policy_started(struct policy_memory *memory, int count, int64_t now_ms)
 {
+	struct policy_step *step = &memory->step;
+
 	if (count <= 0)
 		return;
-	memory->started_any = true;
+	memory->started += count;
 	memory->started_at = now_ms;
-	memory->step_left = at_least(0, memory->step_left - count);
-	memory->initial += count;
-	if (memory->initial >= at_most(rule->start_workers, rule->max_workers))
-		memory->initial_done = true;
+	if (step->left <= 0)
+		return;
+	step->left = at_least(0, step->left - count);
+	step->began_at = now_ms;
+	step->end = memory->started;
+	step->came = false;
 }
 
 static void explain_spare(char *text, size_t bytes, const struct policy_rule *rule,
 	const struct policy_census *census, const struct policy_plan *plan)
 {
-	snprintf(text, bytes,
-		"%d idle + %d starting + %d unknown < min_spare_workers %d (%d busy): starting %d",
-		census->idle, census->starting, census->unknown, rule->min_spare, census->busy,
-		plan->start);
+	char unknown[32] = "";
+
+	if (census->unknown > 0)
+		snprintf(unknown, sizeof(unknown), " + %d unknown", census->unknown);
+	snprintf(text, bytes, "%d idle + %d starting%s < min_spare_workers %d: starting %d",
+		census->idle, census->starting, unknown, rule->min_spare, plan->start);
 }
 
 void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
@@ -189,7 +252,8 @@ void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 		return;
 	case POLICY_SPARE_LOW: explain_spare(text, bytes, rule, census, plan); return;
 	case POLICY_OUTRUN:
-		snprintf(text, bytes, "the last step was taken at once (%d busy): starting %d",
+		snprintf(text, bytes,
+			"the last step was taken sooner than it came (%d busy): starting %d",
 			census->busy, plan->start);
 		return;
 	case POLICY_SURPLUS:

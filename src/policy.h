@@ -27,17 +27,32 @@ struct policy_census {
 	int leaving; /* asked to leave and still there */
 };
 
+/* The last step of growth: what was started when nobody was ready any more. */
+struct policy_step {
+	int size;         /* how many spare ones it aimed at */
+	int left;         /* of them, not yet started */
+	int busy;         /* so many were busy when it began */
+	int64_t began_at; /* its last start */
+	int64_t end;      /* all starts up to its last one */
+	bool came;        /* none of those is starting any more ... */
+	int64_t came_at;  /* ... since */
+};
+
+/* At least `size` idle workers too many since then. */
+struct policy_surplus {
+	int size;
+	int64_t since;
+};
+#define POLICY_SURPLUS_MAX 16 /* with more levels than these, the highest count from the newest */
+
 /* What has to be remembered between two decisions. Zeroed at the start. */
 struct policy_memory {
-	bool initial_done; /* start_workers were started once */
-	int initial;       /* how many of them so far */
-	int step;          /* size of the last step of growth; 0: demand is met */
-	int step_left;     /* of it, not yet started */
-	bool started_any;
-	int64_t started_at; /* the last start */
-	bool surplus;       /* there is one */
-	int surplus_least;  /* its least size since surplus_at */
-	int64_t surplus_at; /* since when */
+	bool initial_done;  /* start_workers were there once */
+	int64_t started;    /* all starts so far */
+	int64_t started_at; /* the last one */
+	struct policy_step step;
+	struct policy_surplus surplus[POLICY_SURPLUS_MAX]; /* size and since both rise */
+	int surplus_count;
 };
 
 enum policy_reason {
@@ -45,12 +60,14 @@ enum policy_reason {
 	POLICY_TOO_FEW,   /* static: fewer than max_workers */
 	POLICY_INITIAL,   /* dynamic: fewer than start_workers, at first */
 	POLICY_SPARE_LOW, /* fewer spare than min_spare_workers */
-	POLICY_OUTRUN,    /* growth did not catch up: the next step, twice as big */
+	POLICY_OUTRUN,    /* the last step was taken sooner than it came: the next, twice as big */
 	POLICY_SURPLUS,   /* more idle than max_spare_workers, for idle_timeout */
 	POLICY_ABOVE_MAX, /* more than max_workers: shrunk or drained */
 	POLICY_AT_MAX,    /* more would be started, but max_workers are there */
 	POLICY_WAITING,   /* more would be started, but the back-off or spawn_interval says later */
 };
+
+#define POLICY_REASON_COUNT (POLICY_WAITING + 1)
 
 struct policy_plan {
 	int start;
@@ -61,12 +78,12 @@ struct policy_plan {
 	int lacking; /* how many more are wanted than may be started now */
 };
 
-/* `deterred_until`: the back-off's end (in the past: none is on). */
+/* `deterred_until`: the back-off's end (in the past: none is on). plan.retire_idle is
+ * taken as carried out: these are leaving, no longer idle, at the next decision. */
 struct policy_plan policy_decide(struct policy_memory *memory, const struct policy_rule *rule,
 	const struct policy_census *census, int64_t deterred_until, int64_t now_ms);
 /* That many of plan.start were really started. */
-void policy_started(
-	struct policy_memory *memory, const struct policy_rule *rule, int count, int64_t now_ms);
+void policy_started(struct policy_memory *memory, int count, int64_t now_ms);
 /* "2 idle + 1 starting < min_spare_workers 5: starting 2" */
 void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 	const struct policy_census *census, const struct policy_plan *plan);
