@@ -121,7 +121,8 @@ static enum worker_due due_while_starting(
 enum worker_due worker_next_due(enum worker_state state, enum worker_activity activity,
 	const struct worker_times *times, const struct worker_limits *limits, int64_t *at)
 {
-	enum worker_due due;
+	enum worker_due due = DUE_NOTHING;
+	int64_t patience_ms = times->hung ? WORKER_HUNG_KILL_MS : limits->stop_timeout_ms;
 
 	*at = WORKER_NEVER;
 	switch (state) {
@@ -132,14 +133,13 @@ enum worker_due worker_next_due(enum worker_state state, enum worker_activity ac
 		consider(DUE_SIGNAL, later(times->retired_at, limits->stop_timeout_ms), &due, at);
 		return due;
 	case WORKER_STOPPING:
-		*at = later(times->signalled_at,
-			times->hung ? WORKER_HUNG_KILL_MS : limits->stop_timeout_ms);
-		return DUE_KILL;
+		consider(DUE_KILL, later(times->signalled_at, patience_ms), &due, at);
+		return due;
 	case WORKER_KILLED:
-		if (times->kill_warned)
-			return DUE_NOTHING;
-		*at = later(times->killed_at, WORKER_UNKILLABLE_MS);
-		return DUE_UNKILLABLE;
+		if (!times->kill_warned)
+			consider(DUE_UNKILLABLE, later(times->killed_at, WORKER_UNKILLABLE_MS),
+				&due, at);
+		return due;
 	case WORKER_EMPTY:
 	case WORKER_STATE_COUNT: break;
 	}
