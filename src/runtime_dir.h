@@ -10,21 +10,24 @@
 struct errmsg;
 
 struct runtime_dir {
-	char *path; /* owned, absolute */
-	int fd;	    /* of the folder; -1 when closed */
+	char *path;  /* owned, absolute */
+	int fd;      /* of the folder; -1 when closed */
 	int lock_fd; /* holds the lock; -1 when closed */
 };
 
 /* The default place: the first that applies of $RUNTIME_DIRECTORY, /run/preforkd/NAME as root,
  * /run/user/UID/preforkd/NAME where /run/user/UID is, /tmp/preforkd-UID/NAME. malloced. */
 char *runtime_dir_default(const char *name);
+/* Where a client looks, one after the other: number 0 (NULL without $RUNTIME_DIRECTORY), then 1, 2,
+ * 3 whether they apply or not; NULL from 4 on. malloced. */
+char *runtime_dir_place(const char *name, int number);
 /* Makes and verifies the folder, takes the lock. -1 with the reason; *busy says that another
  * supervisor holds it (its pid and file are in the reason). */
 int runtime_dir_open(struct runtime_dir *dir, const char *path, const char *config_path, bool *busy,
 	struct errmsg *err);
 /* Is the folder on a file system in memory (tmpfs, ramfs)? A scoreboard on a disk is slow. */
 bool runtime_dir_in_memory(const struct runtime_dir *dir);
-/* Gives the lock back, removes the lock's file. The folder stays if something is in it. */
+/* Gives the lock back, removes the lock's file. The folder goes too if nothing else is in it. */
 void runtime_dir_close(struct runtime_dir *dir);
 
 #endif

@@ -1,0 +1,76 @@
+/*
+ * The pid file. It may lie in a folder that others can write, so it is opened with suspicion and
+ * removed only while the name still stands for the file that we hold. Its content is written over
+ * and then cut: there is no moment in which a reader finds it empty.
+ */
+#include "pidfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "errmsg.h"
+#include "memory.h"
+#include "safe_file.h"
+
+int pidfile_open(struct pidfile *file, const char *path, struct errmsg *err)
+{
+	struct safe_file_holder holder;
+	struct errmsg why = {""};
+	const char *name;
+	int saved, dir_fd;
+
+	*file = (struct pidfile){.fd = -1};
+	if (!path)
+		return 0;
+	dir_fd = safe_file_open_parent(path, &name, &why);
+	if (dir_fd < 0)
+		return errmsg_set(err, "pid_file %s", why.text);
+	file->fd = safe_file_open_locked(dir_fd, name, 0644, &holder, &why);
+	saved = errno;
+	close(dir_fd);
+	errno = saved;
+	if (file->fd < 0 && errno == EWOULDBLOCK)
+		return errmsg_set(err, "pid_file %s is locked by another process%s%.20s", path,
+			holder.text[0] ? "; the pid in it is " : "", holder.text);
+	if (file->fd < 0)
+		return errmsg_set(err, "pid_file %s: %s", path, why.text);
+	file->path = memory_copy_string(path);
+	return 0;
+}
+
+int pidfile_write(struct pidfile *file, struct errmsg *err)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	ssize_t written;
+
+	if (!file->path)
+		return 0;
+	written = pwrite(file->fd, text, (size_t)length, 0);
+	if (written >= 0 && written < length)
+		errno = ENOSPC;
+	if (written < length || ftruncate(file->fd, length) < 0)
+		return errmsg_errno(err, "pid_file %s: cannot write it", file->path);
+	return 0;
+}
+
+void pidfile_close(struct pidfile *file)
+{
+	int saved = errno, dir_fd;
+	const char *name;
+
+	if (file->path) {
+		dir_fd = safe_file_open_parent(file->path, &name, NULL);
+		if (dir_fd >= 0) {
+			safe_file_remove(dir_fd, name, file->fd);
+			close(dir_fd);
+		}
+		close(file->fd);
+	}
+	free(file->path);
+	*file = (struct pidfile){.fd = -1};
+	errno = saved;
+}
