@@ -18,12 +18,14 @@ struct sink; /* shared by streams of the same path; counted */
 
 struct sinks {
 	struct sink *first;
-	uid_t uid; /* owner of files that are made; -1: ours */
+	uid_t uid; /* owner of files and pipes that are made; -1: ours */
 	gid_t gid;
+	uint64_t lost;
 };
 void sinks_init(struct sinks *sinks, uid_t uid, gid_t gid);
 /* Opens every file anew; what fails is logged and tried again, the old file stays meanwhile. */
 void sinks_reopen(struct sinks *sinks);
+/* Closes what is left, as streams_close_all() does. */
 void sinks_fini(struct sinks *sinks);
 /* Lines lost in all of them. */
 uint64_t sinks_lost(const struct sinks *sinks);
@@ -36,11 +38,18 @@ struct stream_origin {
 
 struct stream;
 
-/* A new stream to the file at `path`, or to the log when path is NULL. *worker_fd is the worker's
- * end, the caller closes it after the fork. The stream frees itself at the end of input, which
- * comes when the last process that has it open is gone. NULL with the reason. */
+/* A new stream to the file at `path` (copied), or to the log (at level info) when path is NULL.
+ * *worker_fd is the worker's end, it blocks; the caller closes it after the fork. The stream frees
+ * itself at the end of input, which comes when the last process that has it open is gone. NULL with
+ * the reason. A file that cannot be opened is no reason: that is logged and tried again, and the
+ * lines until then are counted as lost. */
 struct stream *stream_open(struct ev_loop *loop, struct sinks *sinks, const char *path,
 	const struct stream_origin *origin, int *worker_fd, struct errmsg *err);
+/* Takes up the stream of a worker that an earlier supervisor started: descriptor `number` of
+ * process `pid`, as the worker has it. NULL with the reason: no pipe, or the same as another one of
+ * these sinks. */
+struct stream *stream_take_up(struct ev_loop *loop, struct sinks *sinks, const char *path,
+	const struct stream_origin *origin, pid_t pid, int number, struct errmsg *err);
 /* The worker's process is known after the fork; shown in log lines. */
 void stream_set_pid(struct stream *stream, pid_t pid);
 /* Reads what is there, then closes, ended or not. All streams of some sinks: */
