@@ -8,16 +8,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define BOARD_LINE_BYTES   64
-#define BOARD_STATE_AT	   0
-#define BOARD_BEAT_AT	   1
-#define BOARD_RETIRE_AT	   2
-#define BOARD_PID_AT	   3
-#define BOARD_PID_BYTES	   8
-#define BOARD_JOBS_AT	   12
-#define BOARD_JOBS_BYTES   12
-#define BOARD_NOTE_AT	   25
-#define BOARD_NOTE_BYTES   38
+#define BOARD_LINE_BYTES 64
+#define BOARD_STATE_AT   0
+#define BOARD_BEAT_AT    1
+#define BOARD_RETIRE_AT  2
+#define BOARD_PID_AT     3
+#define BOARD_PID_BYTES  8
+#define BOARD_JOBS_AT    12
+#define BOARD_JOBS_BYTES 12
+#define BOARD_NOTE_AT    25
+#define BOARD_NOTE_BYTES 38
 
 /* The supervisor's bytes are three runs: the retire mark, the pid and the blank behind it; the
  * blank before the note; the newline. All others are the worker's. */

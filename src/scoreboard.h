@@ -22,6 +22,9 @@ struct scoreboard_settings {
 	int slots;
 	uid_t uid; /* the pool's user, who may write; -1: ours */
 	gid_t gid;
+	/* Take up the file that is there with its lines, since workers have it open (adoption,
+	 * upgrade); when it cannot be trusted, or not at all, a new one is made. */
+	bool take_up;
 	const char *pool; /* for the log; outlives the board */
 	scoreboard_changed *changed;
 	void *context;
@@ -29,8 +32,8 @@ struct scoreboard_settings {
 
 struct scoreboard;
 
-struct scoreboard *scoreboard_open(struct ev_loop *loop, const struct scoreboard_settings *settings,
-	struct errmsg *err);
+struct scoreboard *scoreboard_open(
+	struct ev_loop *loop, const struct scoreboard_settings *settings, struct errmsg *err);
 /* Stops watching and removes the file, if it is still ours. */
 void scoreboard_close(struct scoreboard *board);
 
@@ -46,7 +49,10 @@ void scoreboard_refresh(struct scoreboard *board);
 /* The 64 bytes of a slot as last read. Valid until the next refresh or grow. */
 const char *scoreboard_line(const struct scoreboard *board, int slot);
 
-/* A worker has moved in, is asked to leave, has gone. */
+/* A worker has moved in, is asked to leave, has gone. The first writes the supervisor's bytes only,
+ * since the worker runs by then and may have written its own: the slot has been cleared before.
+ * With take_up, every worker taken over moves in (and is asked to leave, if it was) before the
+ * first refresh; that one empties the lines of all other slots. */
 void scoreboard_set_worker(struct scoreboard *board, int slot, pid_t pid);
 void scoreboard_set_retiring(struct scoreboard *board, int slot);
 void scoreboard_clear(struct scoreboard *board, int slot);
