@@ -92,19 +92,33 @@ static void redirect(const char *name, const char *suffix, int to)
 		close(fd);
 }
 
+/* Check's handlers, called in a child that got a signal before exec, would kill the test. */
+static void clean_signals(const sigset_t *mask)
+{
+	for (int i = 1; i < _NSIG; i++)
+		signal(i, SIG_DFL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+}
+
 static pid_t start(const char *out, const char *err, void (*prepare)(void), char *const argv[])
 {
 	pid_t tester = getpid();
+	sigset_t all, mask;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
 	pid_t pid = fork();
 
-	ck_assert_int_ge(pid, 0);
-	if (pid > 0)
+	if (pid != 0) {
+		sigprocmask(SIG_SETMASK, &mask, NULL);
+		ck_assert_int_gt(pid, 0);
 		return pid;
+	}
+	clean_signals(&mask);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != tester)
 		_exit(126);
 	setpgid(0, 0);
-	signal(SIGPIPE, SIG_DFL);
 	redirect(out, "", STDOUT_FILENO);
 	redirect(err, "", STDERR_FILENO);
 	close(STDIN_FILENO);
@@ -188,6 +202,12 @@ int daemon_wait(void)
 		test.status = program_wait(test.supervisor);
 	test.ended = test.status >= 0;
 	return test.status;
+}
+
+bool config_is_later(void)
+{
+	return preforkd_run("-c", path_of("app.ini"), "-t") == 78 &&
+	       file_has("run.err", "not available in this version");
 }
 
 int preforkd_run_as(void (*prepare)(void), const char *const arguments[])

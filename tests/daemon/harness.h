@@ -43,6 +43,13 @@ TCase *harness_case(Suite *suite, const char *name);
 	} while (0)
 void harness_skipped(const char *reason);
 
+/* The same for what is promised, but comes with a later version: the program itself says so, of the
+ * configuration as it is now, or in the file of its output. The test begins to count by itself. */
+#define SKIP_IF_LATER() SKIP_UNLESS(!config_is_later(), "not available in this version")
+#define SKIP_IF_SAID_LATER(file)                                                                   \
+	SKIP_UNLESS(!file_has(file, "not available in this version"), "not in this version")
+bool config_is_later(void);
+
 /* Waiting: looks every 2 ms, fails after a limit that is far off (20 s), or soon after the
  * supervisor's end, since then nothing more will come. */
 #define WAIT_FOR(condition) WAIT_FOR_WITHIN(20000, condition)

@@ -17,7 +17,7 @@
 
 #include "harness_inside.h"
 
-#define PATHS_IN_FLIGHT  8
+#define PATHS_IN_FLIGHT  64
 #define TEXT_BYTES_MAX   (4u << 20)
 #define CONFIG_BYTES_MAX 32768
 

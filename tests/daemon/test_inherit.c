@@ -248,6 +248,8 @@ END_TEST
 
 START_TEST(notify_and_watchdog_variables_as_configured)
 {
+	config("[pool:web]\nmax_workers = 1\nready = notify\ncommand = @worker@\n");
+	SKIP_IF_LATER();
 	config("[pool:web]\nmax_workers = 1\nready = alive\ntimeout = 30s\n"
 	       "command = @worker@ report @dir@/" REPORT "\n"
 	       "[pool:n]\nmax_workers = 1\n"
