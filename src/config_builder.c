@@ -333,16 +333,23 @@ static char *name_of_file(const char *path)
 
 /* A program with a slash in its name is relative to the file's folder like any path, unless the
  * workers have a folder or a root of their own, where it is looked for then. */
-static void resolve_command(struct pool_settings *pool, const char *folder)
+static void resolve_program(
+	struct words *command, const struct pool_settings *pool, const char *folder, bool percent)
 {
-	char **program = pool->command.word;
 	char *path;
 
-	if (pool->command.count == 0 || !strchr(*program, '/') || pool->directory || pool->chroot)
+	if (command->count == 0 || !strchr(command->word[0], '/') || pool->directory ||
+		pool->chroot)
 		return;
-	path = option_make_path(*program, folder, true);
-	free(*program);
-	*program = path;
+	path = option_make_path(command->word[0], folder, percent);
+	free(command->word[0]);
+	command->word[0] = path;
+}
+
+static void resolve_programs(struct pool_settings *pool, const char *folder)
+{
+	resolve_program(&pool->command, pool, folder, true);
+	resolve_program(&pool->on_exit, pool, folder, false);
 }
 
 static struct settings *new_settings(const char *path)
@@ -377,7 +384,7 @@ struct settings *config_builder_finish(struct config_builder *builder)
 	if (!settings->preforkd.name)
 		settings->preforkd.name = name_of_file(builder->path);
 	for (size_t i = 0; i < settings->pool_count; i++)
-		resolve_command(&settings->pools[i], builder->folder);
+		resolve_programs(&settings->pools[i], builder->folder);
 	settings_check(settings, builder->faults);
 	if (builder->faults->errors == builder->errors_before)
 		return settings;

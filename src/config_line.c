@@ -131,10 +131,10 @@ static int parse_key(struct config_line *line, char *text, struct errmsg *err)
 		return errmsg_set(
 			err, "\"%.40s\" is no section, no key = value and no comment", text);
 	line->kind = CONFIG_LINE_KEY;
-	line->name = text;
 	trim_end(text, equals);
 	if (!*text)
 		return errmsg_set(err, "there is no key before the =");
+	line->name = text;
 	value = skip_blanks(equals + 1);
 	end = find_end(value, err);
 	if (!end)

@@ -6,7 +6,8 @@
 #include <sys/types.h>
 
 struct identity {
-	bool change; /* false: run as the supervisor does, and nothing below counts but uid and gid */
+	bool change; /* false: run as the supervisor does, and nothing below counts but uid and gid
+		      */
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups; /* owned; supplementary groups */

@@ -169,12 +169,29 @@ static void store_words(const struct option_target *target, struct words *words)
 	words_free(words);
 }
 
+/* NAME=value with a name that every shell and program takes. */
+static bool is_assignment(const char *word)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "_0123456789";
+	size_t length = strspn(word, allowed);
+
+	return length > 0 && !(*word >= '0' && *word <= '9') && word[length] == '=';
+}
+
+static int check_word(const struct option *option, const char *word, struct errmsg *err)
+{
+	if (option->flags & OPTION_ASSIGNMENTS && !is_assignment(word))
+		return errmsg_set(err, "\"%.80s\" is not NAME=value", word);
+	return check_percent(option, word, err);
+}
+
 static int set_words(const struct option_target *target, struct words *words, struct errmsg *err)
 {
 	if (words->count == 0)
 		return errmsg_set(err, "is empty");
 	for (size_t i = 0; i < words->count; i++) {
-		if (check_percent(target->option, words->word[i], err) < 0) {
+		if (check_word(target->option, words->word[i], err) < 0) {
 			words_free(words);
 			return -1;
 		}

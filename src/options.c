@@ -168,7 +168,7 @@ const struct option options[] = {
 	POOL("umask", MODE, umask, NULL, WORKERS, "their file mode creation mask", .max = 0777),
 	POOL("chroot", PATH, chroot, NULL, WORKERS, "their root directory"),
 	POOL("environment", COMMAND, environment, NULL, WORKERS, "NAME=value words",
-		.flags = OPTION_REPEATS),
+		.flags = OPTION_REPEATS | OPTION_ASSIGNMENTS),
 	POOL("clear_environment", BOOL, clear_environment, "no", WORKERS,
 		"start from PATH, HOME, USER, LOGNAME and SHELL only"),
 	LIMIT("as", RLIMIT_AS, "bytes of address space"),

@@ -61,11 +61,12 @@ struct option {
 	unsigned flags;
 	const char *help; /* one line */
 };
-#define OPTION_REPEATS  1u /* may be given more than once; the values add up */
-#define OPTION_LATER    2u /* known, but not in this version: a clear error */
-#define OPTION_INFINITE 4u /* a duration that may be "infinity" */
-#define OPTION_PERCENT  8u /* %{pool} and the like are replaced in it */
-#define OPTION_REQUIRED 16u
+#define OPTION_REPEATS     1u /* may be given more than once; the values add up */
+#define OPTION_LATER       2u /* known, but not in this version: a clear error */
+#define OPTION_INFINITE    4u /* a duration that may be "infinity" */
+#define OPTION_PERCENT     8u /* %{pool} and the like are replaced in it */
+#define OPTION_REQUIRED    16u
+#define OPTION_ASSIGNMENTS 32u /* every word is NAME=value */
 
 extern const struct option options[];
 extern const size_t option_count;

@@ -210,22 +210,33 @@ static const char *search_path(const struct pool_settings *pool)
 	return path;
 }
 
-static void check_command(
-	const struct fault_place *place, const struct pool_settings *pool, const char *directory)
+static void check_program(const struct fault_place *place, const char *key, const char *program,
+	const char *path, const struct pool_settings *pool, const char *directory)
 {
 	struct errmsg err;
-	char *program, *path;
+	char *found;
 
-	if (pool->command.count == 0 || (pool->chroot && check_folder(pool->chroot) != 0))
-		return;
-	program = expand(place, "command", pool->command.word[0]);
-	if (!program)
-		return;
-	path = command_find(program, search_path(pool), directory, pool->chroot, &err);
-	if (!path)
-		fault_place_add(place, "command", "%s", err.text);
-	free(path);
+	if (pool->chroot && check_folder(pool->chroot) != 0)
+		return; /* said already */
+	found = command_find(program, path, directory, pool->chroot, &err);
+	if (!found)
+		fault_place_add(place, key, "%s", err.text);
+	free(found);
+}
+
+static void check_programs(
+	const struct fault_place *place, const struct pool_settings *pool, const char *directory)
+{
+	char *program;
+
+	program = pool->command.count ? expand(place, "command", pool->command.word[0]) : NULL;
+	if (program)
+		check_program(place, "command", program, search_path(pool), pool, directory);
 	free(program);
+	/* A hook is no worker: it is looked for on our own PATH. */
+	if (pool->on_exit.count)
+		check_program(
+			place, "on_exit", pool->on_exit.word[0], getenv("PATH"), pool, directory);
 }
 
 static void check_output(
@@ -249,7 +260,7 @@ static void check_pool(
 
 	check_identity(&place, pool);
 	directory = check_places(&place, pool);
-	check_command(&place, pool, directory);
+	check_programs(&place, pool, directory);
 	check_output(&place, "stdout", &pool->standard_output);
 	check_output(&place, "stderr", &pool->standard_error);
 	if (pool->scoreboard_file)

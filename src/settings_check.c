@@ -267,24 +267,10 @@ static void check_sockets(const struct fault_place *place, const struct pool_set
 		refuse_socket(place, "stdin", pool->standard_input.target);
 }
 
-/* NAME=value with a name that every shell and program takes. */
-static bool is_assignment(const char *word)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "_0123456789";
-	size_t length = strspn(word, allowed);
-
-	return length > 0 && !(*word >= '0' && *word <= '9') && word[length] == '=';
-}
-
-static void check_words(const struct fault_place *place, const struct pool_settings *pool)
+static void check_command(const struct fault_place *place, const struct pool_settings *pool)
 {
 	if (pool->command.count > 0 && !*pool->command.word[0])
 		fault_place_add(place, "command", "the program's name is empty");
-	for (size_t i = 0; i < pool->environment.count; i++)
-		if (!is_assignment(pool->environment.word[i]))
-			fault_place_add(place, "environment", "\"%.80s\" is not NAME=value",
-				pool->environment.word[i]);
 }
 
 static void check_scoreboard(
@@ -312,7 +298,7 @@ static void check_pool(const struct settings *settings, size_t index, struct fau
 	check_times(&place, pool);
 	check_ready(&place, pool);
 	check_sockets(&place, pool);
-	check_words(&place, pool);
+	check_command(&place, pool);
 	check_scoreboard(&place, settings, index);
 }
 
