@@ -93,8 +93,7 @@ static void check_host(const struct fault_place *place, const struct socket_sett
 	freeaddrinfo(found);
 	if (several)
 		fault_place_warn(place, "listen",
-			"the host \"%.200s\" has several addresses, only the first one is bound",
-			host);
+			"the host \"%.200s\" has several addresses, one of them is bound", host);
 }
 
 /* Its file's folder must be there, its owner known. */
