@@ -133,7 +133,7 @@ START_TEST(starts_in_odd_surroundings_and_its_workers_are_clean)
 	ck_assert_str_eq(file_value("report", "fd 4 "), path_of("run/web.scoreboard"));
 	ck_assert_ptr_null(file_value("report", "fd 5 "));
 	/* its children's ends are noticed */
-	nap_ms(slow_ms(1100));
+	nap_ms(slow_ms(40));
 	pid_t pid = worker_any();
 
 	kill(pid, SIGKILL);
