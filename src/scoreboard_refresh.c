@@ -21,7 +21,7 @@
 
 /* Besides scoreboard_file.h's bits. */
 enum {
-	HARM_OWN = 16,   /* the supervisor's bytes were overwritten */
+	HARM_OWN = 32,   /* the supervisor's bytes were overwritten */
 	HARM_STRAY = 64, /* a line needs writing, and nobody needs to know */
 };
 
