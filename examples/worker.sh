@@ -31,6 +31,6 @@ while put 0 _ && [ -z "$leave" ]; do
     done
     put 0 _
     sleep 1 &
-    wait $!    # TERM ends the wait at once
+    wait $! || kill $!    # TERM ends the wait at once
 done
 exit 0
