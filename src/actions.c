@@ -171,9 +171,10 @@ static void log_unlisted(
 }
 
 /* The terminal went away: nobody is left to whom a reload would matter. */
-static bool is_hangup(const struct signal_event *event)
+static bool is_hangup(const struct signal_event *event, const struct signal_rule *rule)
 {
-	return event->number == SIGHUP && event->code == SI_KERNEL;
+	return event->number == SIGHUP && event->code == SI_KERNEL &&
+	       (rule->action == SIGNAL_RELOAD || rule->action == SIGNAL_RECONFIGURE);
 }
 
 static void take_signal(
@@ -194,7 +195,7 @@ static void take_signal(
 		log_debug(NULL, "the terminal's size changed: ignored");
 		return;
 	}
-	if (is_hangup(event))
+	if (is_hangup(event, rule))
 		rule = &hangup;
 	log_notice(NULL, "%s from pid %d (uid %d): %s", signal_name(event->number), (int)event->pid,
 		(int)event->uid, signal_action_name(rule->action));

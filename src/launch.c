@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "settings.h"
 #include "socket_table.h"
+#include "startup.h"
 #include "sys.h"
 #include "users.h"
 
@@ -171,17 +172,15 @@ static void build_descriptors(struct launch *launch, const struct socket_table *
 		launch->fd[FIRST_SOCKET_FD + i] = socket_table_find(sockets, names->word[i])->fd;
 }
 
-/* Workers get the descriptor limit that we found, not the one we raised for ourselves. */
-static void build_limits(struct launch *launch, const struct rlimit *found)
+/* Workers get the limits that we found, not what we raised for ourselves. */
+static void build_limits(struct launch *launch, const struct startup_limits *found)
 {
 	const struct pool_settings *settings = launch->settings;
 
-	memcpy(launch->limits, settings->limits, sizeof(launch->limits));
-	launch->plan.limit_set = settings->limit_set;
-	if (!(settings->limit_set & (UINT64_C(1) << RLIMIT_NOFILE))) {
-		launch->limits[RLIMIT_NOFILE] = found[RLIMIT_NOFILE];
-		launch->plan.limit_set |= UINT64_C(1) << RLIMIT_NOFILE;
-	}
+	for (int i = 0; i < SPAWN_LIMITS; i++)
+		launch->limits[i] = settings->limit_set & UINT64_C(1) << i ? settings->limits[i] :
+									     found->found[i];
+	launch->plan.limit_set = settings->limit_set | found->changed;
 	launch->plan.limits = launch->limits;
 }
 
@@ -233,7 +232,7 @@ int launch_init(struct launch *launch, const struct pool_settings *settings,
 		return -1;
 	}
 	build_descriptors(launch, place->sockets);
-	build_limits(launch, place->limits);
+	build_limits(launch, place->found_limits);
 	build_plan(launch);
 	return 0;
 }

@@ -14,6 +14,7 @@
 struct errmsg;
 struct pool_settings;
 struct socket_table;
+struct startup_limits;
 
 #define LAUNCH_NUMBER_BYTES 32
 
@@ -41,7 +42,7 @@ struct launch {
 struct launch_place {
 	const char *name; /* the instance's */
 	const struct socket_table *sockets;
-	const struct rlimit *limits; /* as the supervisor found them; SPAWN_LIMITS */
+	const struct startup_limits *found_limits; /* as we found them */
 	const char *scoreboard_path; /* NULL: none */
 };
 

@@ -156,7 +156,7 @@ static int supervise(const struct arguments *arguments, const struct settings *s
 	}
 	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
 		(int)getpid());
-	status = supervisor_run(settings, settings->files[0], limits->found);
+	status = supervisor_run(settings, settings->files[0], limits);
 	logger_close();
 	return status;
 }
@@ -182,7 +182,7 @@ static int run_command(const struct arguments *arguments, const struct settings 
 		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	}
 	if (strcmp(command, "run") == 0 && count == 2)
-		return run_pool(settings, arguments->command[1], limits->found);
+		return run_pool(settings, arguments->command[1], limits);
 	if (strcmp(command, "config") == 0 || strcmp(command, "run") == 0)
 		return usage_error("wrong number of arguments for %s", command);
 	return unknown_command(command);

@@ -325,7 +325,7 @@ static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
 		return plan.wake_at;
 	started = start_workers(pool, plan.start, now_ms);
 	policy_started(&pool->memory, started, now_ms);
-	if (started < plan.start && pool->machine.until < plan.wake_at)
+	if (backoff_waiting(&pool->machine, now_ms) && pool->machine.until < plan.wake_at)
 		return pool->machine.until;
 	return plan.wake_at;
 }

@@ -21,12 +21,12 @@ static int fail(int status, const char *what, const struct errmsg *err)
 }
 
 static int become(const struct pool_settings *pool, const struct settings *settings,
-	const struct socket_table *sockets, const struct rlimit *found_limits)
+	const struct socket_table *sockets, const struct startup_limits *found_limits)
 {
 	const struct launch_place place = {
 		.name = settings->preforkd.name,
 		.sockets = sockets,
-		.limits = found_limits,
+		.found_limits = found_limits,
 	};
 	struct launch_worker worker = {.generation = 1,
 		.standard_fd = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
@@ -47,7 +47,7 @@ static int become(const struct pool_settings *pool, const struct settings *setti
 }
 
 int run_pool(
-	const struct settings *settings, const char *pool_name, const struct rlimit *found_limits)
+	const struct settings *settings, const char *pool_name, const struct startup_limits *found_limits)
 {
 	const struct pool_settings *pool = settings_pool(settings, pool_name);
 	struct passed_sockets passed;

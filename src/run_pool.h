@@ -1,13 +1,13 @@
 #ifndef PREFORKD_RUN_POOL_H
 #define PREFORKD_RUN_POOL_H
 /* `preforkd run POOL`: one worker in the foreground, without a supervisor. Floor 3. */
-#include <sys/resource.h>
 
 struct settings;
+struct startup_limits;
 
 /* Becomes the worker: its sockets, environment, limits and identity, our terminal. Returns only on
  * failure, with the exit status (sysexits(3)); the reason is on standard error. */
 int run_pool(
-	const struct settings *settings, const char *pool_name, const struct rlimit *found_limits);
+	const struct settings *settings, const char *pool_name, const struct startup_limits *found_limits);
 
 #endif

@@ -251,7 +251,7 @@ static int open_pools(struct supervisor *supervisor, struct errmsg *err)
 		.loop = supervisor->loop,
 		.launch = {.name = settings->preforkd.name,
 			.sockets = &supervisor->sockets,
-			.limits = supervisor->found_limits},
+			.found_limits = supervisor->found_limits},
 		.scoreboard_folder = supervisor->runtime_dir.path,
 		.reports = &supervisor->reports,
 		.changed = on_changed,
@@ -310,7 +310,7 @@ static void supervisor_close(struct supervisor *supervisor)
 	if (!supervisor->loop)
 		return;
 	walk_end(&supervisor->walk, supervisor->loop);
-	signals_close(&supervisor->signals);
+	signals_restore(&supervisor->signals);
 	ev_loop_destroy(supervisor->loop);
 }
 
@@ -320,7 +320,7 @@ static int exit_status_of_start(int error)
 }
 
 int supervisor_run(
-	const struct settings *settings, const char *config_path, const struct rlimit *found_limits)
+	const struct settings *settings, const char *config_path, const struct startup_limits *found_limits)
 {
 	struct supervisor supervisor = {
 		.settings = settings,

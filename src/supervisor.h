@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "ending.h"
 #include "pidfile.h"
@@ -23,13 +22,14 @@
 struct errmsg;
 struct pool;
 struct settings;
+struct startup_limits;
 
 enum supervisor_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
 
 struct supervisor {
 	const struct settings *settings;
 	const char *config_path;
-	const struct rlimit *found_limits;
+	const struct startup_limits *found_limits;
 	struct ev_loop *loop;
 	ev_prepare prepare;
 	ev_idle again; /* runs while some pool is not done: the loop must not sleep */
@@ -58,6 +58,6 @@ struct supervisor {
 
 /* Supervises until the end; the exit status (sysexits(3)). */
 int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct rlimit *found_limits);
+	const struct startup_limits *found_limits);
 
 #endif

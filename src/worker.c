@@ -112,6 +112,7 @@ static bool send_signal(const struct worker *worker, int signal_number)
 static void soft_signal(struct worker *worker, int signal_number, int64_t now_ms)
 {
 	worker->times.signalled_at = now_ms;
+	worker->soft_signal = signal_number;
 	set_state(worker, WORKER_EVENT_SIGNALLED, now_ms);
 	send_signal(worker, signal_number);
 	/* A worker that somebody stopped could not hear it. */
@@ -138,7 +139,10 @@ void worker_stop(struct worker *worker, int signal_number, int64_t now_ms)
 	if (signal_number == 0)
 		signal_number = worker->context->settings->stop_signal;
 	worker->asked = true;
-	if (worker->record.state == WORKER_KILLED)
+	/* Nobody gets the same soft signal twice: many programs take a second one as an order to
+	 * drop everything. */
+	if (worker->record.state == WORKER_KILLED ||
+		(worker->record.state == WORKER_STOPPING && worker->soft_signal == signal_number))
 		return;
 	if (signal_number == SIGKILL)
 		worker_kill(worker, "asked to", now_ms);
