@@ -133,9 +133,10 @@ int program_wait(pid_t pid); /* as daemon_wait() */
 int workers(pid_t pids[MANY_WORKERS]);
 int worker_count(void);
 int worker_count_of(const char *pool);
-pid_t worker_any(void); /* one of them, 0: none */
+pid_t worker_any(void); /* one of them, waits for it */
 /* The pid that the supervisor wrote into a slot of the scoreboard, 0: none. */
 pid_t board_pid(const char *pool, int slot);
+pid_t worker_of(const char *pool, int slot); /* the same, waits for it */
 char board_byte(const char *pool, int slot, int at);
 bool process_runs(pid_t pid);  /* there, and no zombie */
 char process_state(pid_t pid); /* 'R', 'S', 'T', 'Z', ...; 0: not there */

@@ -223,7 +223,8 @@ pid_t worker_any(void)
 {
 	pid_t pids[MANY_WORKERS];
 
-	return workers(pids) > 0 ? pids[0] : 0;
+	WAIT_FOR(workers(pids) > 0);
+	return pids[0];
 }
 
 static bool board_read(const char *pool, int slot, char line[BOARD_LINE])
@@ -245,6 +246,14 @@ pid_t board_pid(const char *pool, int slot)
 		return 0;
 	memcpy(pid, line + 3, 8);
 	return (pid_t)atoi(pid);
+}
+
+pid_t worker_of(const char *pool, int slot)
+{
+	pid_t pid;
+
+	WAIT_FOR((pid = board_pid(pool, slot)) > 1);
+	return pid;
 }
 
 char board_byte(const char *pool, int slot, int at)

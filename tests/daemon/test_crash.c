@@ -395,7 +395,7 @@ START_TEST(a_slot_left_busy_by_a_dead_worker_is_cleared)
 	daemon_start();
 	for (int i = 0; i < 5; i++) {
 		WAIT_FOR(board_byte("web", 0, 0) == 'W');
-		pid_t pid = board_pid("web", 0);
+		pid_t pid = worker_of("web", 0);
 
 		nap_ms(slow_ms(40));
 		kill(pid, SIGKILL);

@@ -16,7 +16,7 @@ START_TEST(on_exit_is_told_the_status)
 					 "slot=$PREFORKD_SLOT pool=$PREFORKD_POOL"));
 	daemon_start();
 	WAIT_FOR(worker_count() == 1);
-	pid_t pid = board_pid("web", 0);
+	pid_t pid = worker_of("web", 0);
 
 	WAIT_FOR(file_has("ends", "pool=web"));
 	ck_assert(file_has("ends", " status=7 signal= up="));

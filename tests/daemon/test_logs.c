@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -296,6 +297,30 @@ START_TEST(a_log_whose_folder_has_gone_is_lived_without)
 }
 END_TEST
 
+static void allow_small_files(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = 1000;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+START_TEST(a_log_at_the_limit_of_a_files_size_is_lived_without)
+{
+	static const char *const none[] = {NULL};
+
+	config("log_file = @dir@/my.log\n[pool:web]\nmax_workers = 1\n" QUICK
+	       "stdout = @dir@/out.log\ncommand = @worker@ print 100 100\n");
+	daemon_start_as(allow_small_files, none);
+	WAIT_FOR(worker_count() == 1);
+	for (int i = 0; i < 10; i++)
+		make_news();
+	ck_assert_int_le(file_size("my.log"), 1000);
+	EXPECT_STOP();
+}
+END_TEST
+
 START_TEST(a_flood_leaves_the_supervisor_responsive)
 {
 	config("log_file = /dev/null\n[pool:web]\nmax_workers = 2\nstdout = log\n"
@@ -429,6 +454,7 @@ int main(void)
 	tcase_add_test(trouble, a_full_disk_blocks_no_worker);
 	tcase_add_test(trouble, a_disk_that_gets_room_again_is_written_again);
 	tcase_add_test(trouble, a_log_whose_folder_has_gone_is_lived_without);
+	tcase_add_test(trouble, a_log_at_the_limit_of_a_files_size_is_lived_without);
 	tcase_add_test(trouble, a_flood_leaves_the_supervisor_responsive);
 	tcase_add_test(pid, the_pid_file_is_written_when_ready_and_removed);
 	tcase_add_test(pid, the_pid_file_is_locked);

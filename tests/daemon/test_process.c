@@ -80,12 +80,12 @@ START_TEST(a_frozen_worker_stays_counted_and_the_stop_ends)
 	daemon_start();
 	WAIT_FOR(worker_count() == 3);
 	nap_ms(slow_ms(50));
-	pid_t frozen = board_pid("web", 1);
+	pid_t frozen = worker_of("web", 1);
 
 	ck_assert(cgroup_set(group, "cgroup.procs", "%d", (int)frozen));
 	ck_assert(cgroup_set(group, "freezer.state", "FROZEN"));
 	kill(frozen, SIGKILL);
-	kill(board_pid("web", 0), SIGKILL);
+	kill(worker_of("web", 0), SIGKILL);
 	HOLDS_FOR(400, worker_count() <= 3 && board_pid("web", 1) == frozen);
 	WAIT_FOR(worker_count() == 3);
 	daemon_kill(SIGTERM);
@@ -214,7 +214,7 @@ START_TEST(a_worker_user_who_stops_everything_stops_not_the_supervisor)
 
 	for (int i = 0; i < 5; i++) {
 		nap_ms(200);
-		kill(board_pid("ours", 0), SIGKILL);
+		kill(worker_of("ours", 0), SIGKILL);
 		WAIT_FOR_WITHIN(2000, worker_count_of("ours") == 1);
 	}
 	ck_assert(daemon_alive());

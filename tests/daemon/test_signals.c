@@ -411,7 +411,7 @@ START_TEST(children_of_a_worker_go_with_it)
 	WAIT_FOR(became(1));
 	WAIT_FOR(process_family() == 3);
 	nap_ms(slow_ms(40));
-	kill(board_pid("web", 0), SIGKILL);
+	kill(worker_of("web", 0), SIGKILL);
 	WAIT_FOR(became(2));
 	WAIT_FOR(process_family() == 3); /* ours, the new one, its child */
 	EXPECT_STOP();

@@ -78,7 +78,7 @@ static void endless_stack(void)
 
 static void small_files(void)
 {
-	set_limit(RLIMIT_FSIZE, 4096);
+	set_limit(RLIMIT_FSIZE, 65536); /* a worker's report has room in it */
 }
 
 static void few_descriptors(void)

@@ -81,7 +81,7 @@ START_TEST(a_killed_worker_is_replaced_in_its_slot)
 	WAIT_FOR(worker_count() == 8);
 	nap_ms(slow_ms(40));
 	for (int i = 0; i < 20; i++) {
-		pid_t killed = board_pid("web", i % 8);
+		pid_t killed = worker_of("web", i % 8);
 
 		ck_assert_int_gt(killed, 1);
 		ck_assert_int_eq(kill(killed, SIGKILL), 0);
@@ -236,7 +236,7 @@ START_TEST(the_scoreboard_names_who_lives_and_forgets_who_died)
 	WAIT_FOR(board_byte("web", 0, 0) == 'W' && board_byte("web", 1, 0) == 'W');
 	WAIT_FOR(worker_count() == 2);
 	ck_assert_int_eq(file_size("run/web.scoreboard"), 2 * 64);
-	pid_t pid = board_pid("web", 1);
+	pid_t pid = worker_of("web", 1);
 
 	ck_assert(process_runs(pid));
 	kill(pid, SIGKILL);
