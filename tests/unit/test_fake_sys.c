@@ -2,11 +2,14 @@
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "errmsg.h"
 #include "fake_sys.h"
+#include "spawn.h"
 #include "sys.h"
 #include "test_main.h"
 
@@ -342,6 +345,55 @@ START_TEST(a_pid_can_be_reused)
 }
 END_TEST
 
+/* --- spawn.c in this world --- */
+
+static char *no_words[] = {NULL};
+
+/* Starts one; the reason when it fails must have that word. */
+static int spawn_one(struct spawned *spawned, struct spawn_reports *reports, const char *word)
+{
+	const int fd[] = {0, 1, 2};
+	struct spawn_plan plan = {.path = "/worker",
+		.argv = no_words,
+		.envp = no_words,
+		.fd = fd,
+		.fd_count = 3,
+		.umask = -1};
+	struct errmsg err = {""};
+	int result = spawn_start(spawned, &plan, reports, &err);
+
+	if (result)
+		ck_assert_msg(strstr(err.text, word) != NULL, "%s", err.text);
+	return result;
+}
+
+START_TEST(a_spawn_that_fails_leaves_nothing)
+{
+	static const enum fake_call calls[] = {FAKE_FORK, FAKE_PIDFD_OPEN};
+	static const char *const words[] = {"fork", "pidfd"};
+	unsigned before = fake_sys_descriptors();
+	struct spawn_reports reports;
+	struct spawned spawned;
+
+	fake_sys_fail(FAKE_PIPE, 1, EMFILE);
+	ck_assert_int_eq(spawn_reports_open(&reports, NULL), -1);
+	spawn_reports_close(&reports);
+	ck_assert_int_eq(spawn_reports_open(&reports, NULL), 0);
+	fake_sys_fail(calls[_i], 1, EAGAIN);
+	ck_assert_int_eq(spawn_one(&spawned, &reports, words[_i]), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(spawned.pidfd, -1);
+	ck_assert_uint_eq(fake_sys_living() + fake_sys_zombies(), 0);
+	ck_assert_uint_eq(fake_sys_strays(), 0);
+	ck_assert_int_eq(spawn_one(&spawned, &reports, ""), 0);
+	ck_assert_int_eq(spawned.pid, fake_sys_last_pid());
+	ck_assert(fake_sys_alive(spawned.pid));
+	sys_close(spawned.pidfd);
+	spawn_reports_close(&reports);
+	ck_assert_uint_eq(fake_sys_descriptors(), before);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fake_sys");
@@ -360,6 +412,7 @@ int main(void)
 	tcase_add_test(tests, calls_fail_by_order);
 	tcase_add_test(tests, descriptors_are_counted_without_our_own);
 	tcase_add_test(tests, a_pid_can_be_reused);
+	tcase_add_loop_test(tests, a_spawn_that_fails_leaves_nothing, 0, 2);
 	suite_add_tcase(suite, tests);
 	return test_main(suite);
 }
