@@ -192,13 +192,17 @@ static int open_component(int dir_fd, const char *name, bool follow, bool last)
 	return openat(dir_fd, name, flags | (follow && !last ? 0 : O_NOFOLLOW));
 }
 
-/* Rights by fchmod on what we made: the umask must not narrow them. */
+/* The umask must not narrow the rights of what we make: one of 0777 would shut us out before
+ * fchmod. That one is for a default ACL of the folder above. */
 static int make_component(int dir_fd, const char *name)
 {
+	const mode_t found = umask(GROUP_TOO);
+	const int made = mkdirat(dir_fd, name, 0755);
 	struct stat dir;
 	int fd;
 
-	if (mkdirat(dir_fd, name, 0755) < 0)
+	umask(found);
+	if (made < 0)
 		return errno == EEXIST ? 0 : -1;
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
