@@ -177,7 +177,7 @@ static void report(const char *path)
 	snprintf(unfinished, sizeof(unfinished), "%s.%d", path, (int)getpid());
 	FILE *out = fopen(unfinished, "we");
 
-	if (!out)
+	if (!out || fchmod(fileno(out), 0644) < 0) /* whatever umask it inherited */
 		_exit(90);
 	report_descriptors(out);
 	report_status(out);
