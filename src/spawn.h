@@ -28,17 +28,17 @@ struct identity;
 struct spawn_plan {
 	const char *path; /* of the program, found already */
 	char *const *argv;
-	/* "LISTEN_PID=" SPAWN_PID_BLANKS and "WATCHDOG_PID=" SPAWN_PID_BLANKS get the child's pid */
+	/* LISTEN_PID and WATCHDOG_PID in it get the child's pid, if SPAWN_PID_BLANKS is there */
 	char **envp;
 	/* descriptors by their number in the child; all others are CLOEXEC */
 	const int *fd; /* fd[i] becomes descriptor i */
 	int fd_count;  /* >= 3 */
 	const struct identity *identity;
-	const char *directory; /* NULL: inherited, or the new root with chroot */
-	const char *chroot;    /* then path and directory are seen from in there */
-	int umask;		     /* -1: inherited */
+	const char *directory;       /* NULL: inherited, or the new root with chroot */
+	const char *chroot;          /* then path and directory are seen from in there */
+	int umask;                   /* -1: inherited */
 	const struct rlimit *limits; /* SPAWN_LIMITS of them */
-	uint64_t limit_set;	     /* bit RLIMIT_X: limits[RLIMIT_X] is to be set */
+	uint64_t limit_set;          /* bit RLIMIT_X: limits[RLIMIT_X] is to be set */
 	bool nice_set;
 	int nice;
 	bool oom_score_adj_set;
@@ -50,7 +50,7 @@ struct spawn_plan {
 
 struct spawned {
 	pid_t pid;
-	int pidfd;		/* CLOEXEC; the caller closes it */
+	int pidfd;               /* CLOEXEC; the caller closes it */
 	int64_t started_boot_ns; /* CLOCK_BOOTTIME right before the fork */
 };
 
@@ -61,8 +61,8 @@ struct spawn_reports {
 };
 struct spawn_report {
 	pid_t pid;
-	int error;     /* errno */
-	int step;      /* see spawn_step_name() */
+	int error; /* errno */
+	int step;  /* see spawn_step_name() */
 };
 
 int spawn_reports_open(struct spawn_reports *reports, struct errmsg *err);

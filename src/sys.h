@@ -4,7 +4,8 @@
  * The seam: every system call by which the supervisor makes, watches, signals and ends processes,
  * opens files for them, and reads the clock. In the product these are one-line functions (sys.c);
  * tests link a world of their own in their place, without a process and with time stepped by hand
- * (tests/unit/fake_sys.c). Arguments, results and errno are those of the call of that name. Floor 1.
+ * (tests/unit/fake_sys.c). Arguments, results and errno are those of the call of that name.
+ * Floor 1.
  */
 #include <signal.h>
 #include <stdbool.h>

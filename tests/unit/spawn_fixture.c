@@ -202,6 +202,7 @@ void spawn_fixture_main(int argc, char **argv)
 		exit(work());
 	while (argc > 1 && !strcmp(argv[1], sleeper_word))
 		pause();
+	test_needs_kernel();
 	length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (length < 0)
 		exit(EXIT_FAILURE);

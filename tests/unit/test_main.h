@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TEST_DEFAULT_SEED 20240229u
 
@@ -21,6 +22,18 @@ static inline int test_main(Suite *suite)
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* At the beginning of main(), where valgrind's idea of the kernel is not enough (pidfds, signals of
+ * every number): the test is skipped there. */
+static inline void test_needs_kernel(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	if (!preload || !strstr(preload, "vgpreload"))
+		return;
+	puts("skipped: not under valgrind");
+	exit(77);
 }
 
 /* The seed of this run, printed so that the run can be repeated. */

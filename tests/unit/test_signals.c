@@ -215,6 +215,7 @@ int main(void)
 	Suite *suite = suite_create("signals");
 	TCase *tests = tcase_create("signals");
 
+	test_needs_kernel();
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, every_signal_is_read, 1, _NSIG);
 	tcase_add_test(tests, all_at_once);

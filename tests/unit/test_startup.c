@@ -235,6 +235,7 @@ int main(void)
 	Suite *suite = suite_create("startup");
 	TCase *tests = tcase_create("startup");
 
+	test_needs_kernel();
 	tcase_add_loop_test(tests, closed_descriptors_become_null, 0, 8);
 	tcase_add_test(tests, foreign_descriptors_become_cloexec);
 	tcase_add_test(tests, older_kernels_do_too);
