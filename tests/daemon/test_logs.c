@@ -297,6 +297,31 @@ START_TEST(a_log_whose_folder_has_gone_is_lived_without)
 }
 END_TEST
 
+/* Whoever owns the folder may plant a link where a log was. */
+START_TEST(a_link_planted_before_a_reopening_is_not_followed)
+{
+	file_write("victim", "precious\n");
+	config("log_file = @dir@/my.log\n[pool:web]\nmax_workers = 1\n" QUICK
+	       "stdout = @dir@/web.out\nstop_timeout = 100ms\n"
+	       "command = @worker@ stay talk signals @dir@/got\n");
+	daemon_start();
+	WAIT_FOR(file_has("got", " ready"));
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "my.log" : "web.out";
+
+		unlink(path_of("%s", name));
+		ck_assert_int_eq(symlink(path_of("victim"), path_of("%s", name)), 0);
+	}
+	daemon_kill(SIGUSR1);
+	nap_ms(50);
+	kill(worker_any(), SIGUSR2);
+	make_news();
+	ck_assert_str_eq(file_text("victim"), "precious\n");
+	EXPECT_STOP();
+	ck_assert_str_eq(file_text("victim"), "precious\n");
+}
+END_TEST
+
 static void allow_small_files(void)
 {
 	struct rlimit limit;
@@ -455,6 +480,7 @@ int main(void)
 	tcase_add_test(trouble, a_disk_that_gets_room_again_is_written_again);
 	tcase_add_test(trouble, a_log_whose_folder_has_gone_is_lived_without);
 	tcase_add_test(trouble, a_log_at_the_limit_of_a_files_size_is_lived_without);
+	tcase_add_test(trouble, a_link_planted_before_a_reopening_is_not_followed);
 	tcase_add_test(trouble, a_flood_leaves_the_supervisor_responsive);
 	tcase_add_test(pid, the_pid_file_is_written_when_ready_and_removed);
 	tcase_add_test(pid, the_pid_file_is_locked);
