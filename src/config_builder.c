@@ -371,7 +371,6 @@ void config_builder_init(
 	*builder = (struct config_builder){
 		.settings = new_settings(path),
 		.faults = faults,
-		.errors_before = faults->errors,
 		.path = path,
 		.folder = folder,
 	};
@@ -386,8 +385,5 @@ struct settings *config_builder_finish(struct config_builder *builder)
 	for (size_t i = 0; i < settings->pool_count; i++)
 		resolve_programs(&settings->pools[i], builder->folder);
 	settings_check(settings, builder->faults);
-	if (builder->faults->errors == builder->errors_before)
-		return settings;
-	settings_free(settings);
-	return NULL;
+	return settings;
 }

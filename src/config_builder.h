@@ -19,7 +19,7 @@ enum config_place { CONFIG_NOWHERE, CONFIG_SKIPPED, CONFIG_OPTIONS, CONFIG_SIGNA
 struct config_builder {
 	struct settings *settings;
 	struct faults *faults;
-	size_t errors_before;
+
 	const char *path;   /* of the file, in messages */
 	const char *folder; /* of relative paths, absolute */
 	int line;           /* at hand */

@@ -140,8 +140,6 @@ struct settings *config_file_parse(
 	settings = config_builder_finish(&reader.builder);
 	free(reader.text);
 	free(folder);
-	if (!settings)
-		errno = EINVAL;
 	return settings;
 }
 

@@ -128,9 +128,9 @@ static struct settings *load(const struct arguments *arguments, int *status)
 	else
 		preflight_check(settings, &faults);
 	if (settings && faults.errors > 0) {
+		*status = EX_CONFIG;
 		settings_free(settings);
 		settings = NULL;
-		*status = EX_CONFIG;
 	}
 	print_faults(&faults);
 	faults_free(&faults);

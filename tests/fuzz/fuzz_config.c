@@ -33,7 +33,7 @@ static void check_round_trip(const struct settings *settings)
 	char *text = print(settings, &length), *again;
 	struct settings *copy = config_file_parse("/fuzz/other.ini", text, length, &faults);
 
-	if (!copy)
+	if (!copy || faults.errors > 0)
 		abort();
 	again = print(copy, &again_length);
 	if (length != again_length || memcmp(text, again, length) != 0)
@@ -50,9 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct settings *settings =
 		config_file_parse("/fuzz/fuzz.ini", (const char *)data, size, &faults);
 
-	if (!settings != (faults.errors > 0))
+	if (!settings)
 		abort();
-	if (settings)
+	if (faults.errors == 0)
 		check_round_trip(settings);
 	settings_free(settings);
 	faults_free(&faults);

@@ -47,7 +47,7 @@ static inline struct settings *must_parse(const char *text)
 	struct settings *settings = parse_text(text, &faults);
 	char *found = faults_text(&faults);
 
-	ck_assert_msg(settings, "%s\nhas faults:\n%s", text, found);
+	ck_assert_msg(faults.errors == 0, "%s\nhas faults:\n%s", text, found);
 	free(found);
 	faults_free(&faults);
 	return settings;
@@ -62,7 +62,7 @@ static inline void check_faults(const char *text, const char *expected)
 
 	ck_assert_msg(strcmp(found, expected) == 0, "%s\nexpected:\n%s\nfound:\n%s", text, expected,
 		found);
-	ck_assert_int_eq(settings == NULL, faults.errors > 0);
+	ck_assert_ptr_nonnull(settings);
 	free(found);
 	settings_free(settings);
 	faults_free(&faults);
