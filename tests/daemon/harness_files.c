@@ -191,8 +191,9 @@ const char *file_value(const char *name, const char *start)
 
 	while (strncmp(line, start, strlen(start)) != 0) {
 		line = strchr(line, '\n');
-		if (!line++)
+		if (!line)
 			return NULL;
+		line++;
 	}
 	line += strlen(start);
 	char *into = value[next++ % PATHS_IN_FLIGHT];
