@@ -334,7 +334,8 @@ static bool is_failure(const struct worker *worker, const struct worker_end *end
 		worker->context->settings->min_uptime_ms == DURATION_INFINITE;
 	const bool normal = end->code == CLD_EXITED && end->status == 0;
 
-	if (worker->start_failed)
+	/* On a busy machine a child can be older than min_uptime before its exec fails. */
+	if (worker->start_failed || worker->failure.pid)
 		return true;
 	if (worker->asked)
 		return false;
