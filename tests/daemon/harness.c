@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -255,8 +257,22 @@ static void clean(bool passed)
 		fprintf(stderr, "--- kept: %s ---\n", test_folder());
 }
 
+/* The test's end: a byte, or the end of its process. The pipe alone would not do: a child that
+ * hangs before its exec holds it open. */
+static bool wait_for_the_end(int fd, int test_pidfd)
+{
+	struct pollfd ends[] = {{.fd = fd, .events = POLLIN}, {.fd = test_pidfd, .events = POLLIN}};
+	char passed = 0;
+
+	while (poll(ends, 2, -1) <= 0)
+		;
+	return (ends[0].revents & POLLIN) && read(fd, &passed, 1) == 1 && passed;
+}
+
 static void janitor_start(void)
 {
+	/* CLOEXEC by itself; -1: poll() passes over it */
+	int test_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int pipe_fds[2];
 
 	ck_assert_int_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
@@ -264,24 +280,22 @@ static void janitor_start(void)
 	ck_assert_int_ge(test.janitor, 0);
 	if (test.janitor > 0) {
 		close(pipe_fds[0]);
+		close(test_pidfd);
 		test.janitor_fd = pipe_fds[1];
 		return;
 	}
-	char passed = 0;
-
 	setsid();
 	for (int i = 1; i < _NSIG; i++)
 		signal(i, i == SIGCHLD ? SIG_DFL : SIG_IGN);
 	close(pipe_fds[1]);
-	while (read(pipe_fds[0], &passed, 1) < 0 && errno == EINTR)
-		;
-	clean(passed == 1);
+	clean(wait_for_the_end(pipe_fds[0], test_pidfd));
 	_exit(0);
 }
 
 static void setup(void)
 {
 	folder_make();
+	lonely_user();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	janitor_start();
 }
@@ -305,6 +319,15 @@ static void teardown(void)
 pid_t janitor_pid(void)
 {
 	return test.janitor;
+}
+
+uid_t lonely_user(void)
+{
+	static uid_t uid;
+
+	if (!uid)
+		uid = 20000 + (uid_t)getpid() % 40000;
+	return uid;
 }
 
 TCase *harness_case(Suite *suite, const char *name)

@@ -50,6 +50,9 @@ void harness_skipped(const char *reason);
 	SKIP_UNLESS(!file_has(file, "not available in this version"), "not in this version")
 bool config_is_later(void);
 
+/* A user (and group) whom no other test runs processes as, also not one that runs beside this. */
+uid_t lonely_user(void);
+
 /* Waiting: looks every 2 ms, fails after a limit that is far off (20 s), or soon after the
  * supervisor's end, since then nothing more will come. */
 #define WAIT_FOR(condition) WAIT_FOR_WITHIN(20000, condition)

@@ -271,7 +271,8 @@ static void become_lonely_user(void)
 	/* a user that nobody else runs processes as, so RLIMIT_NPROC counts ours only */
 	struct rlimit limit = {1000, 1000};
 
-	if (setrlimit(RLIMIT_NPROC, &limit) < 0 || setgid(54321) < 0 || setuid(54321) < 0)
+	if (setrlimit(RLIMIT_NPROC, &limit) < 0 || setgid(lonely_user()) < 0 ||
+		setuid(lonely_user()) < 0)
 		_exit(125);
 }
 
@@ -292,7 +293,7 @@ START_TEST(fork_fails_by_rlimit_nproc_and_all_are_back_soon_after_the_lift)
 
 	SKIP_UNLESS(geteuid() == 0, "only root can become another user");
 	SKIP_UNLESS(access("/usr/bin/prlimit", X_OK) == 0, "no prlimit(1)");
-	ck_assert_int_eq(chown(test_folder(), 54321, 54321), 0);
+	ck_assert_int_eq(chown(test_folder(), lonely_user(), lonely_user()), 0);
 	config("[pool:web]\nmax_workers = 5\nmin_uptime = 20ms\ncommand = @worker@\n");
 	chmod(path_of("app.ini"), 0644);
 	daemon_start_as(become_lonely_user, none);

@@ -193,7 +193,7 @@ END_TEST
 
 static void become_stranger(void)
 {
-	if (setgid(54321) < 0 || setuid(54321) < 0)
+	if (setgid(lonely_user()) < 0 || setuid(lonely_user()) < 0)
 		_exit(125);
 }
 
@@ -203,10 +203,11 @@ START_TEST(a_worker_user_who_stops_everything_stops_not_the_supervisor)
 		"/bin/sh", "-c", "while :; do kill -STOP -1; done", NULL};
 
 	SKIP_UNLESS(is_root(), "only root can become another user");
-	config("[pool:theirs]\nmax_workers = 2\nuser = 54321\ngroup = 54321\n" QUICK
+	config("[pool:theirs]\nmax_workers = 2\nuser = %d\ngroup = %d\n" QUICK
 	       "crash_loop = backoff\nstop_timeout = 500ms\nstart_timeout = 1s\n"
 	       "command = @worker@ exit-after 10 1\n"
-	       "[pool:ours]\nmax_workers = 1\n" QUICK "command = @worker@\n");
+	       "[pool:ours]\nmax_workers = 1\n" QUICK "command = @worker@\n",
+		(int)lonely_user(), (int)lonely_user());
 	daemon_start();
 	WAIT_FOR(worker_count_of("ours") == 1);
 	/* sh's `kill -1` spares itself */

@@ -270,7 +270,7 @@ END_TEST
 
 static void become_stranger(void)
 {
-	if (setgid(54321) < 0 || setuid(54321) < 0)
+	if (setgid(lonely_user()) < 0 || setuid(lonely_user()) < 0)
 		_exit(125);
 }
 
