@@ -63,7 +63,7 @@ struct birth {
 	const struct spawn_plan *plan;
 	int *source; /* a copy of plan->fd that the child may change */
 	int report_fd;
-	const sigset_t *ignored;
+	uint64_t ignored;
 	char *pid_text[PID_VARIABLES]; /* blanks where the child writes its pid, or NULL */
 };
 
@@ -195,7 +195,7 @@ static enum step set_place_and_identity(const struct spawn_plan *plan)
 
 /* Dispositions first, then the mask: a signal that came since the fork ends the child, as it would
  * end the program. */
-static enum step set_signals(const sigset_t *ignored)
+static enum step set_signals(uint64_t ignored)
 {
 	/* all zero is SIG_DFL in every kernel's layout; the call itself, since sigaction(3) refuses
 	 * the C library's own two signals */
@@ -204,7 +204,7 @@ static enum step set_signals(const sigset_t *ignored)
 	int number;
 
 	for (number = 1; number < _NSIG; number++) {
-		if (sigismember(ignored, number) == 1)
+		if (ignored & UINT64_C(1) << (number - 1))
 			syscall(SYS_rt_sigaction, number, as_default, NULL, KERNEL_SIGSET_BYTES);
 	}
 	sigemptyset(&none);
@@ -270,7 +270,7 @@ static bool is_room_for_pid(const char *value)
 }
 
 static void birth_init(
-	struct birth *birth, const struct spawn_plan *plan, int report_fd, const sigset_t *ignored)
+	struct birth *birth, const struct spawn_plan *plan, int report_fd, uint64_t ignored)
 {
 	size_t bytes = (size_t)plan->fd_count * sizeof(int);
 	char **variable;
@@ -328,7 +328,7 @@ int spawn_start(struct spawned *out, const struct spawn_plan *plan, struct spawn
 {
 	struct birth birth;
 
-	birth_init(&birth, plan, reports->write_fd, &reports->ignored);
+	birth_init(&birth, plan, reports->write_fd, reports->ignored);
 	out->pidfd = -1;
 	out->started_boot_ns = sys_boottime_ns();
 	out->pid = sys_fork(may_share_memory(plan), child, &birth);
@@ -343,26 +343,29 @@ int spawn_start(struct spawned *out, const struct spawn_plan *plan, struct spawn
 	return 0;
 }
 
-static void find_ignored(sigset_t *ignored)
+/* Asks the kernel itself, too: whoever started us may have left the C library's own two signals
+ * ignored, and of those sigaction(3) does not tell. */
+static uint64_t find_ignored(void)
 {
-	struct sigaction found;
+	/* the handler comes first in the kernel's layout */
+	uintptr_t found[256 / sizeof(uintptr_t)];
+	uint64_t ignored = 0;
 	int number;
 
-	sigemptyset(ignored);
 	for (number = 1; number < _NSIG; number++) {
-		if (!sigaction(number, NULL, &found) && found.sa_handler == SIG_IGN)
-			sigaddset(ignored, number);
+		if (!syscall(SYS_rt_sigaction, number, NULL, found, KERNEL_SIGSET_BYTES) &&
+			found[0] == (uintptr_t)SIG_IGN)
+			ignored |= UINT64_C(1) << (number - 1);
 	}
+	return ignored;
 }
 
 int spawn_become(const struct spawn_plan *plan, struct errmsg *err)
 {
 	struct birth birth;
-	sigset_t ignored;
 	enum step failed;
 
-	find_ignored(&ignored);
-	birth_init(&birth, plan, -1, &ignored);
+	birth_init(&birth, plan, -1, find_ignored());
 	failed = become(&birth);
 	birth_fini(&birth);
 	return errmsg_errno(err, "%s of %s", spawn_step_name((int)failed), plan->path);
@@ -373,7 +376,7 @@ int spawn_reports_open(struct spawn_reports *reports, struct errmsg *err)
 	int end[2];
 
 	reports->read_fd = reports->write_fd = -1;
-	find_ignored(&reports->ignored);
+	reports->ignored = find_ignored();
 	if (sys_pipe(end))
 		return errmsg_errno(err, "cannot make a pipe");
 	reports->read_fd = end[0];

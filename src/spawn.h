@@ -57,7 +57,7 @@ struct spawned {
 /* The pipe on which children report what failed before their exec: one for the whole supervisor. */
 struct spawn_reports {
 	int read_fd, write_fd;
-	sigset_t ignored; /* signals that were ignored when it was opened: children reset these */
+	uint64_t ignored; /* signals that were ignored when it was opened: children reset these */
 };
 struct spawn_report {
 	pid_t pid;
