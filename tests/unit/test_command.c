@@ -133,6 +133,10 @@ START_TEST(test_in_root)
 	char root[1024];
 	struct errmsg err;
 
+	if (test_on_valgrind()) {
+		puts("SKIP: in_root: valgrind knows no openat2(2)");
+		return;
+	}
 	snprintf(root, sizeof(root), "%s", test_path(&dir, "root"));
 	check_found(command_find("run", "/none:/bin", NULL, root, &err), "/bin/run");
 	check_found(command_find("run", "/link", NULL, root, &err), "/link/run");

@@ -5,6 +5,7 @@
  * repeated with (PREFORKD_TEST_SEED=... in the environment).
  */
 #include <check.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +25,18 @@ static inline int test_main(Suite *suite)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static inline bool test_on_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
 /* At the beginning of main(), where valgrind's idea of the kernel is not enough (pidfds, signals of
  * every number): the test is skipped there. */
 static inline void test_needs_kernel(void)
 {
-	const char *preload = getenv("LD_PRELOAD");
-
-	if (!preload || !strstr(preload, "vgpreload"))
+	if (!test_on_valgrind())
 		return;
 	puts("skipped: not under valgrind");
 	exit(77);
