@@ -11,9 +11,10 @@
 struct faults;
 struct settings;
 
-/* The settings of the file at `path`, checked within themselves (settings_check()), for the caller to
- * free; NULL with errno (and a fault) when the file could not be read. Settings with faults are there
- * only to look for further ones (preflight_check()): what was wrong has its default in them. */
+/* The settings of the file at `path`, checked within themselves (settings_check()), for the caller
+ * to free; NULL with errno (and a fault) when the file could not be read. Settings with faults are
+ * there only to look for further ones (preflight_check()): what was wrong has its default in them.
+ */
 struct settings *config_file_read(const char *path, struct faults *faults);
 /* The same from the file's bytes; path is only its name (for faults, relative paths and `name`). */
 struct settings *config_file_parse(

@@ -178,8 +178,8 @@ static void build_limits(struct launch *launch, const struct startup_limits *fou
 	const struct pool_settings *settings = launch->settings;
 
 	for (int i = 0; i < SPAWN_LIMITS; i++)
-		launch->limits[i] = settings->limit_set & UINT64_C(1) << i ? settings->limits[i] :
-									     found->found[i];
+		launch->limits[i] = settings->limit_set & UINT64_C(1) << i ? settings->limits[i]
+									   : found->found[i];
 	launch->plan.limit_set = settings->limit_set | found->changed;
 	launch->plan.limits = launch->limits;
 }

@@ -43,7 +43,7 @@ struct launch_place {
 	const char *name; /* the instance's */
 	const struct socket_table *sockets;
 	const struct startup_limits *found_limits; /* as we found them */
-	const char *scoreboard_path; /* NULL: none */
+	const char *scoreboard_path;               /* NULL: none */
 };
 
 /* One worker's own numbers and descriptors. */

@@ -7,9 +7,9 @@
  */
 #include <stddef.h>
 
-void *memory_alloc(size_t bytes);			  /* zeroed */
+void *memory_alloc(size_t bytes);                             /* zeroed */
 void *memory_resize(void *block, size_t count, size_t bytes); /* new part not zeroed */
-char *memory_copy_string(const char *text);		  /* NULL stays NULL */
+char *memory_copy_string(const char *text);                   /* NULL stays NULL */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

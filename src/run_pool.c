@@ -46,8 +46,8 @@ static int become(const struct pool_settings *pool, const struct settings *setti
 	return fail(EX_OSERR, pool->name, &err);
 }
 
-int run_pool(
-	const struct settings *settings, const char *pool_name, const struct startup_limits *found_limits)
+int run_pool(const struct settings *settings, const char *pool_name,
+	const struct startup_limits *found_limits)
 {
 	const struct pool_settings *pool = settings_pool(settings, pool_name);
 	struct passed_sockets passed;

@@ -7,7 +7,7 @@ struct startup_limits;
 
 /* Becomes the worker: its sockets, environment, limits and identity, our terminal. Returns only on
  * failure, with the exit status (sysexits(3)); the reason is on standard error. */
-int run_pool(
-	const struct settings *settings, const char *pool_name, const struct startup_limits *found_limits);
+int run_pool(const struct settings *settings, const char *pool_name,
+	const struct startup_limits *found_limits);
 
 #endif

@@ -319,8 +319,8 @@ static int exit_status_of_start(int error)
 	return error == EACCES || error == EPERM ? EX_NOPERM : EX_CANTCREAT;
 }
 
-int supervisor_run(
-	const struct settings *settings, const char *config_path, const struct startup_limits *found_limits)
+int supervisor_run(const struct settings *settings, const char *config_path,
+	const struct startup_limits *found_limits)
 {
 	struct supervisor supervisor = {
 		.settings = settings,

@@ -58,7 +58,7 @@ struct worker {
 	bool ended;                  /* its pidfd says so; not reaped yet */
 	struct spawn_report failure; /* pid 0: none came */
 	int retire_signal;           /* the soft signal that waits for its job to end */
-	int soft_signal;   /* the last one it got */
+	int soft_signal;             /* the last one it got */
 	int pidfd;
 	ev_io exit_watcher;
 	char line[BOARD_LINE_BYTES]; /* as last seen */
