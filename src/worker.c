@@ -44,8 +44,13 @@ bool worker_present(const struct worker *worker)
 	return worker->record.state != WORKER_EMPTY;
 }
 
+/* One that was not ready in time is missed once it is reaped: only then does its failure deter the
+ * next start. One that cannot even be killed is not waited for. */
 enum worker_class worker_class(const struct worker *worker)
 {
+	if (worker->record.state == WORKER_KILLED && worker->start_failed &&
+		!worker->times.kill_warned)
+		return CLASS_STARTING;
 	return worker_classify(worker->record.state, worker->activity);
 }
 
