@@ -59,7 +59,8 @@ static void observe(struct pool *pool, int64_t now_ms)
 		worker_observe(pool->slot[i], scoreboard_line(board, i), now_ms);
 }
 
-/* A worker that got ready and has stayed min_uptime ends a row of failures. */
+/* A worker that got ready and has stayed min_uptime ends a row of failures, and one of refusals: a
+ * fork that worked does not, since exec may still be refused. */
 static void settle(struct pool *pool, int64_t now_ms)
 {
 	const int64_t min_uptime_ms = pool->context.limits.min_uptime_ms;
@@ -74,6 +75,7 @@ static void settle(struct pool *pool, int64_t now_ms)
 			continue;
 		worker->settled = true;
 		backoff_reset(&pool->failures);
+		backoff_reset(&pool->machine);
 	}
 }
 
@@ -276,7 +278,6 @@ static int start_workers(struct pool *pool, int count, int64_t now_ms)
 			return started;
 		}
 		log_start(pool, worker);
-		backoff_reset(&pool->machine);
 		started++;
 	}
 	if (started < count)

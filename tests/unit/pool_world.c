@@ -1,0 +1,298 @@
+/*
+ * The world of a pool's tests. It does what supervisor.c does in a turn of the loop, for one pool
+ * and without the attended clock.
+ */
+#include "pool_world.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "board.h"
+#include "config_world.h"
+#include "logger.h"
+#include "pool_reconcile.h"
+#include "sys.h"
+
+#define TURNS_MAX 10000
+#define DAY_MS    86400000
+
+static void on_changed(void *owner)
+{
+	struct pool_world *world = owner;
+
+	ev_idle_start(world->loop, &world->again);
+}
+
+static void on_again(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+	(void)loop;
+	(void)watcher;
+	(void)events;
+}
+
+/* A break from within epoll_wait(2) would not be heard. */
+static void on_polled(struct ev_loop *loop, ev_check *watcher, int events)
+{
+	struct pool_world *world = watcher->data;
+
+	(void)events;
+	if (world->passed)
+		ev_break(loop, EVBREAK_ONE);
+	world->passed = false;
+}
+
+static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
+{
+	struct pool_world *world = watcher->data;
+	struct spawn_report report;
+
+	(void)events;
+	world->turns++;
+	ev_idle_stop(loop, &world->again);
+	if (!world->pool)
+		return;
+	while (spawn_reports_read(&world->reports, &report))
+		pool_take_report(world->pool, &report);
+	if (world->pool->dirty)
+		pool_reconcile(world->pool, sys_now_ms());
+	if (world->pool->dirty)
+		ev_idle_start(loop, &world->again);
+}
+
+static void open_log(struct pool_world *world)
+{
+	const struct logger_settings settings = {
+		.target = test_path(&world->dir, "log"), .level = LOG_LEVEL_INFO};
+	struct errmsg err;
+
+	ck_assert_msg(logger_open(&settings, &err) == 0, "%s", err.text);
+}
+
+static void open_surroundings(struct pool_world *world, const char *keys)
+{
+	char *text = NULL;
+	struct errmsg err;
+
+	test_dir_make(&world->dir);
+	open_log(world);
+	ck_assert_int_ge(asprintf(&text, "[pool:web]\ncommand = /bin/true\n%s", keys), 0);
+	world->settings = must_parse(text);
+	free(text);
+	world->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	ev_prepare_init(&world->prepare, on_turn);
+	world->prepare.data = world;
+	ev_prepare_start(world->loop, &world->prepare);
+	ev_check_init(&world->polled, on_polled);
+	world->polled.data = world;
+	ev_check_start(world->loop, &world->polled);
+	ev_idle_init(&world->again, on_again);
+	ck_assert_int_eq(spawn_reports_open(&world->reports, &err), 0);
+	world->descriptors = fake_sys_descriptors();
+}
+
+bool world_open(struct pool_world *world, const char *keys, struct errmsg *err)
+{
+	struct pool_place place = {
+		.launch = {.name = "test", .sockets = &world->sockets},
+		.changed = on_changed,
+		.owner = world,
+	};
+
+	*world = (struct pool_world){.board_fd = -1};
+	open_surroundings(world, keys);
+	place.loop = world->loop;
+	place.launch.found_limits = &world->limits;
+	place.scoreboard_folder = world->dir.path;
+	place.reports = &world->reports;
+	world->pool = pool_new(&world->settings->pools[0], &place, err);
+	if (!world->pool)
+		return false;
+	world->board_fd = open(test_path(&world->dir, "web.scoreboard"), O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(world->board_fd, 0);
+	return true;
+}
+
+void world_begin(struct pool_world *world, const char *keys)
+{
+	struct errmsg err;
+
+	ck_assert_msg(world_open(world, keys, &err), "%s", err.text);
+	world_settle(world);
+}
+
+void world_end(struct pool_world *world)
+{
+	if (world->board_fd >= 0)
+		close(world->board_fd);
+	pool_free(world->pool);
+	world->pool = NULL;
+	ck_assert_uint_eq(fake_sys_descriptors(), world->descriptors);
+	ck_assert_uint_eq(fake_sys_strays(), 0);
+	spawn_reports_close(&world->reports);
+	ev_loop_destroy(world->loop);
+	settings_free(world->settings);
+	logger_close();
+	test_dir_remove(&world->dir);
+	fake_sys_reset();
+}
+
+void world_turn(struct pool_world *world)
+{
+	ev_run(world->loop, EVRUN_NOWAIT);
+}
+
+void world_settle(struct pool_world *world)
+{
+	const unsigned begun = world->turns;
+
+	do {
+		world_turn(world);
+		if (world->turns - begun > TURNS_MAX)
+			ck_abort_msg("the pool never comes to rest");
+	} while (world->pool->dirty);
+}
+
+static void on_passed(void *context)
+{
+	*(bool *)context = true;
+}
+
+void world_pass(struct pool_world *world, int64_t ms)
+{
+	world_settle(world);
+	fake_sys_after(ms, on_passed, &world->passed);
+	ev_run(world->loop, 0);
+	world_settle(world);
+}
+
+int64_t world_until_start(struct pool_world *world)
+{
+	const int64_t begun_at = fake_sys_now_ms();
+	const unsigned forks = fake_sys_count(FAKE_FORK);
+
+	world_turn(world);
+	while (fake_sys_count(FAKE_FORK) == forks) {
+		if (fake_sys_now_ms() - begun_at > DAY_MS)
+			return -1;
+		if (world->pool->due_at == WORKER_NEVER && !world->pool->dirty)
+			return -1;
+		ev_run(world->loop, EVRUN_ONCE);
+	}
+	return fake_sys_now_ms() - begun_at;
+}
+
+struct worker *world_worker(const struct pool_world *world, int slot)
+{
+	return pool_worker(world->pool, slot);
+}
+
+pid_t world_pid(const struct pool_world *world, int slot)
+{
+	const struct worker *worker = pool_worker(world->pool, slot);
+
+	return worker ? worker->record.pid : 0;
+}
+
+int world_count(const struct pool_world *world, enum worker_class class)
+{
+	int count = 0;
+
+	for (int i = 0; i < world->pool->slot_count; i++)
+		count += worker_class(world->pool->slot[i]) == class;
+	return count;
+}
+
+void world_write(const struct pool_world *world, int slot, int at, const char *text)
+{
+	const size_t length = strlen(text);
+
+	if (pwrite(world->board_fd, text, length, slot * BOARD_LINE_BYTES + at) != (ssize_t)length)
+		ck_abort_msg("the scoreboard cannot be written");
+}
+
+void world_say(struct pool_world *world, int from, int to, const char *state)
+{
+	for (int slot = from; slot < to; slot++)
+		world_write(world, slot, BOARD_STATE_AT, state);
+	world_pass(world, 5);
+}
+
+char world_byte(const struct pool_world *world, int slot, int at)
+{
+	char byte = '\0';
+
+	if (pread(world->board_fd, &byte, 1, slot * BOARD_LINE_BYTES + at) < 0)
+		ck_abort_msg("the scoreboard cannot be read");
+	return byte;
+}
+
+void world_exit(struct pool_world *world, int slot, int status)
+{
+	fake_sys_exit(world_pid(world, slot), status);
+	world_settle(world);
+}
+
+void world_crash(struct pool_world *world, int slot, int signal_number)
+{
+	fake_sys_end_by_signal(world_pid(world, slot), signal_number);
+	world_settle(world);
+}
+
+void world_fail_exec(struct pool_world *world, int slot, int error)
+{
+	struct spawn_report report = {.pid = world_pid(world, slot), .error = error};
+
+	while (strcmp(spawn_step_name(report.step), "exec") != 0)
+		report.step++;
+	if (write(world->reports.write_fd, &report, sizeof(report)) != sizeof(report))
+		ck_abort_msg("no room for a report");
+	world_exit(world, slot, 127);
+}
+
+unsigned world_signals(pid_t pid)
+{
+	unsigned count = fake_sys_signals_to(pid, 0) + fake_sys_group_signals_to(pid, 0);
+
+	return count - fake_sys_signals_to(pid, SIGCONT) - fake_sys_group_signals_to(pid, SIGCONT);
+}
+
+int world_logged(const struct pool_world *world, const char *text)
+{
+	static char log[1 << 20];
+	int count = 0;
+
+	test_read_file(test_path(&world->dir, "log"), log, sizeof(log));
+	for (const char *at = log; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+/* --- workers that obey --- */
+
+static struct {
+	int signal_number;
+	int64_t after_ms;
+} obedience;
+
+static void leave(void *context)
+{
+	const pid_t pid = (pid_t)(intptr_t)context;
+
+	if (fake_sys_alive(pid))
+		fake_sys_exit(pid, 0);
+}
+
+static void on_signal(pid_t pid, int number, bool group, void *context)
+{
+	(void)group;
+	(void)context;
+	if (number == obedience.signal_number)
+		fake_sys_after(obedience.after_ms, leave, (void *)(intptr_t)pid);
+}
+
+void world_obey(int signal_number, int64_t after_ms)
+{
+	obedience.signal_number = signal_number;
+	obedience.after_ms = after_ms;
+	fake_sys_on_signal(on_signal, NULL);
+}
