@@ -84,6 +84,8 @@ static const char *describe_end(char text[TEXT_BYTES], const struct worker_end *
 	if (end->failure.pid)
 		snprintf(text, TEXT_BYTES, "could not be started: %s: %s",
 			spawn_step_name(end->failure.step), strerror(end->failure.error));
+	else if (end->code == 0)
+		snprintf(text, TEXT_BYTES, "ended, and its status is lost");
 	else if (end->code == CLD_EXITED)
 		snprintf(text, TEXT_BYTES, "exited with status %d", end->status);
 	else if (end->status == SIGKILL && !end->asked && end->record.state != WORKER_KILLED)
@@ -197,7 +199,7 @@ static struct policy_census take_census(const struct pool *pool, int *ready)
 	*ready = 0;
 	for (int i = 0; i < pool->slot_count; i++) {
 		*ready += pool->slot[i]->ready_at != 0 && worker_present(pool->slot[i]);
-		switch (worker_class(pool->slot[i])) {
+		switch (worker_counts_as(pool->slot[i])) {
 		case CLASS_EMPTY: break;
 		case CLASS_STARTING: census.starting++; break;
 		case CLASS_UNKNOWN: census.unknown++; break;
@@ -212,7 +214,7 @@ static struct policy_census take_census(const struct pool *pool, int *ready)
 /* In which order workers are asked to leave where any may be: those first that cost least. */
 static int retire_rank(const struct worker *worker)
 {
-	switch (worker_class(worker)) {
+	switch (worker_counts_as(worker)) {
 	case CLASS_IDLE: return 0;
 	case CLASS_STARTING: return 1;
 	case CLASS_UNKNOWN: return 2;
@@ -271,9 +273,9 @@ static int start_workers(struct pool *pool, int count, int64_t now_ms)
 	int started = 0;
 
 	while (started < count && started < RECONCILE_STARTS) {
-		struct worker *worker = pool_free_slot(pool);
+		const struct worker *worker = pool_start_worker(pool, now_ms, &err);
 
-		if (pool_start_worker(pool, now_ms, &err) < 0) {
+		if (!worker) {
 			machine_failed(pool, err.text, now_ms);
 			return started;
 		}

@@ -110,15 +110,17 @@ static int start_open(struct pool *pool, struct start *start, struct errmsg *err
 	return 0;
 }
 
-int pool_start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err)
+struct worker *pool_start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err)
 {
 	struct worker *worker = pool_free_slot(pool);
 	struct start start = {.worker = {.scoreboard_fd = -1}};
 	const struct spawn_plan *plan = NULL;
 	int result = -1;
 
-	if (!worker)
-		return errmsg_errno(err, "no room on the scoreboard for one more worker");
+	if (!worker) {
+		errmsg_errno(err, "no room on the scoreboard for one more worker");
+		return NULL;
+	}
 	start.worker.slot = worker->record.slot;
 	start.worker.generation = pool->generation;
 	if (start_open(pool, &start, err) == 0)
@@ -130,10 +132,10 @@ int pool_start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err)
 	}
 	start_close(&start);
 	if (result < 0)
-		return -1;
+		return NULL;
 	pool->present++;
 	for (int i = 0; i < 3; i++)
 		if (start.stream[i])
 			stream_set_pid(start.stream[i], worker->record.pid);
-	return 0;
+	return worker;
 }

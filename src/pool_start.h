@@ -6,8 +6,9 @@
 
 struct errmsg;
 struct pool;
+struct worker;
 
-/* 0, or -1 with the reason and errno; nothing is left open then. */
-int pool_start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err);
+/* NULL with the reason and errno; nothing is left open then. */
+struct worker *pool_start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err);
 
 #endif

@@ -68,7 +68,7 @@ struct worker {
 struct worker_end {
 	struct worker_record record;
 	int64_t age_ms;
-	int code;   /* CLD_EXITED, CLD_KILLED, CLD_DUMPED */
+	int code;   /* CLD_EXITED, CLD_KILLED, CLD_DUMPED; 0: nobody knows */
 	int status; /* exit status or signal */
 	bool asked;
 	bool failed;      /* counts for the back-off */
@@ -103,6 +103,6 @@ void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms);
 void worker_forget(struct worker *worker);
 
 bool worker_present(const struct worker *worker);
-enum worker_class worker_class(const struct worker *worker);
+enum worker_class worker_counts_as(const struct worker *worker);
 
 #endif

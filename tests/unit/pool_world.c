@@ -68,11 +68,12 @@ static void open_log(struct pool_world *world)
 	ck_assert_msg(logger_open(&settings, &err) == 0, "%s", err.text);
 }
 
-static void open_surroundings(struct pool_world *world, const char *keys)
+void world_prepare(struct pool_world *world, const char *keys)
 {
 	char *text = NULL;
 	struct errmsg err;
 
+	*world = (struct pool_world){.board_fd = -1};
 	test_dir_make(&world->dir);
 	open_log(world);
 	ck_assert_int_ge(asprintf(&text, "[pool:web]\ncommand = /bin/true\n%s", keys), 0);
@@ -90,7 +91,7 @@ static void open_surroundings(struct pool_world *world, const char *keys)
 	world->descriptors = fake_sys_descriptors();
 }
 
-bool world_open(struct pool_world *world, const char *keys, struct errmsg *err)
+bool world_open_pool(struct pool_world *world, struct errmsg *err)
 {
 	struct pool_place place = {
 		.launch = {.name = "test", .sockets = &world->sockets},
@@ -98,8 +99,6 @@ bool world_open(struct pool_world *world, const char *keys, struct errmsg *err)
 		.owner = world,
 	};
 
-	*world = (struct pool_world){.board_fd = -1};
-	open_surroundings(world, keys);
 	place.loop = world->loop;
 	place.launch.found_limits = &world->limits;
 	place.scoreboard_folder = world->dir.path;
@@ -110,6 +109,12 @@ bool world_open(struct pool_world *world, const char *keys, struct errmsg *err)
 	world->board_fd = open(test_path(&world->dir, "web.scoreboard"), O_RDWR | O_CLOEXEC);
 	ck_assert_int_ge(world->board_fd, 0);
 	return true;
+}
+
+bool world_open(struct pool_world *world, const char *keys, struct errmsg *err)
+{
+	world_prepare(world, keys);
+	return world_open_pool(world, err);
 }
 
 void world_begin(struct pool_world *world, const char *keys)
@@ -198,7 +203,7 @@ int world_count(const struct pool_world *world, enum worker_class class)
 	int count = 0;
 
 	for (int i = 0; i < world->pool->slot_count; i++)
-		count += worker_class(world->pool->slot[i]) == class;
+		count += worker_counts_as(world->pool->slot[i]) == class;
 	return count;
 }
 

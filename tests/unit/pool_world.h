@@ -40,6 +40,9 @@ struct pool_world {
  * first workers; world_open() does not, and gives false with the reason when it cannot be. */
 void world_begin(struct pool_world *world, const char *keys);
 bool world_open(struct pool_world *world, const char *keys, struct errmsg *err);
+/* The same in two steps: all but the pool, and the pool. */
+void world_prepare(struct pool_world *world, const char *keys);
+bool world_open_pool(struct pool_world *world, struct errmsg *err);
 /* Ends whatever lives, and demands that no descriptor is left. */
 void world_end(struct pool_world *world);
 

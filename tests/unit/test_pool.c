@@ -1,6 +1,6 @@
 /*
- * A pool's number and its starts: what is kept, replaced, deterred and paced, whatever workers and
- * the machine do. How workers leave is in test_pool_leave.c.
+ * A pool's number and its starts: what is kept, replaced, deterred and paced, whatever workers do.
+ * How workers leave is in test_pool_leave.c, what the machine does in test_pool_faults.c.
  */
 #include <errno.h>
 #include <signal.h>
@@ -521,109 +521,11 @@ START_TEST(auto_without_a_word_is_alive)
 }
 END_TEST
 
-/* --- when the machine refuses ------------------------------------------------------------ */
-
-static const struct {
-	enum fake_call call;
-	int error;
-} refusal[] = {
-	{FAKE_FORK, EAGAIN},
-	{FAKE_FORK, ENOMEM},
-	{FAKE_PIDFD_OPEN, EMFILE},
-	{FAKE_OPEN, ENFILE},
-	{FAKE_PIPE, EMFILE},
-};
-
-START_TEST(full_again_when_the_machine_gives_way)
-{
-	struct pool_world world;
-
-	world_begin(&world, FAST "max_workers = 40\nstdout = log\n");
-	world_say(&world, 0, 40, "_");
-	world_pass(&world, 2000);
-	fake_sys_break(refusal[_i].call, refusal[_i].error);
-	for (int slot = 0; slot < 40; slot++)
-		fake_sys_end_by_signal(world_pid(&world, slot), SIGKILL);
-	world_pass(&world, 8000);
-	ck_assert_uint_eq(fake_sys_living(), 0);
-	ck_assert_uint_eq(fake_sys_zombies(), 0);
-	ck_assert_int_ge(world_logged(&world, "no worker can be started"), 2);
-	ck_assert_int_le(world_logged(&world, "no worker can be started"), 9);
-	fake_sys_break(refusal[_i].call, 0);
-	world_pass(&world, 2000);
-	ck_assert_uint_eq(fake_sys_living(), 40);
-	ck_assert(!world.pool->gave_up);
-	world_end(&world);
-}
-END_TEST
-
-/* A limit that lets some through must not keep those from starting, nor cost more than a try now
- * and then. */
-START_TEST(as_many_as_the_machine_allows)
-{
-	struct pool_world world;
-	unsigned tries;
-
-	fake_sys_fail(FAKE_FORK, 6, EAGAIN);
-	world_begin(&world, "max_workers = 10\n");
-	fake_sys_break(FAKE_FORK, EAGAIN);
-	ck_assert_uint_eq(fake_sys_living(), 5);
-	world_pass(&world, 60000);
-	tries = fake_sys_count(FAKE_FORK);
-	world_pass(&world, 60000);
-	ck_assert_uint_ge(fake_sys_count(FAKE_FORK) - tries, 25);
-	ck_assert_uint_le(fake_sys_count(FAKE_FORK) - tries, 35);
-	fake_sys_break(FAKE_FORK, 0);
-	world_pass(&world, 2000);
-	ck_assert_uint_eq(fake_sys_living(), 10);
-	world_end(&world);
-}
-END_TEST
-
-/* The fork works, but exec says EAGAIN (limit_nproc): no failure of the program, and no storm. */
-START_TEST(exec_refused_for_lack_of_anything)
-{
-	struct pool_world world;
-	unsigned tries;
-
-	world_begin(&world, "max_workers = 1\n");
-	for (int try = 0; try < 8; try++) {
-		world_fail_exec(&world, 0, EAGAIN);
-		ck_assert_uint_eq(fake_sys_living(), 0);
-		ck_assert_int_le(world_until_start(&world), 2001);
-		world_settle(&world);
-	}
-	ck_assert_uint_eq(world.pool->failures.failures, 0);
-	tries = fake_sys_count(FAKE_FORK);
-	for (int64_t until = fake_sys_now_ms() + 60000; fake_sys_now_ms() < until;) {
-		world_fail_exec(&world, 0, EAGAIN);
-		world_until_start(&world);
-	}
-	ck_assert_uint_le(fake_sys_count(FAKE_FORK) - tries, 35);
-	world_pass(&world, 2000);
-	ck_assert_uint_eq(fake_sys_living(), 1);
-	world_end(&world);
-}
-END_TEST
-
-START_TEST(a_pool_that_cannot_be_opened_leaves_nothing)
-{
-	struct pool_world world;
-	struct errmsg err;
-
-	ck_assert(!world_open(&world, "scoreboard_file = /nowhere/at/all\n", &err));
-	ck_assert_ptr_nonnull(strstr(err.text, "/nowhere/at/all"));
-	world_end(&world);
-	ck_assert(!world_open(&world, "directory = /nowhere\n", &err) || world.pool);
-	world_end(&world);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("pool");
 	TCase *number = tcase_create("number"), *failures = tcase_create("failures"),
-	      *ready = tcase_create("ready"), *machine = tcase_create("machine");
+	      *ready = tcase_create("ready");
 
 	suite_add_tcase(suite, number);
 	tcase_add_test(number, a_static_number_is_kept);
@@ -653,11 +555,5 @@ int main(void)
 	tcase_add_test(ready, a_worker_that_writes_is_ready);
 	tcase_add_test(ready, auto_learns_what_to_demand);
 	tcase_add_test(ready, auto_without_a_word_is_alive);
-	suite_add_tcase(suite, machine);
-	tcase_add_loop_test(machine, full_again_when_the_machine_gives_way, 0,
-		sizeof(refusal) / sizeof(refusal[0]));
-	tcase_add_test(machine, as_many_as_the_machine_allows);
-	tcase_add_test(machine, exec_refused_for_lack_of_anything);
-	tcase_add_test(machine, a_pool_that_cannot_be_opened_leaves_nothing);
 	return test_main(suite);
 }
