@@ -46,7 +46,7 @@ bool worker_present(const struct worker *worker)
 
 /* One that was not ready in time is missed once it is reaped: only then does its failure deter the
  * next start. One that cannot even be killed is not waited for. */
-enum worker_class worker_class(const struct worker *worker)
+enum worker_class worker_counts_as(const struct worker *worker)
 {
 	if (worker->record.state == WORKER_KILLED && worker->start_failed &&
 		!worker->times.kill_warned)
