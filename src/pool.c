@@ -245,6 +245,7 @@ void pool_resume(struct pool *pool)
 void pool_begin_stop(struct pool *pool)
 {
 	pool->stopping = true;
+	scoreboard_slow_down(pool->context.board);
 	pool_mark_dirty(pool);
 }
 

@@ -174,6 +174,11 @@ void scoreboard_close(struct scoreboard *board)
 	free_memory(board);
 }
 
+void scoreboard_slow_down(struct scoreboard *board)
+{
+	scoreboard_watch_slow_down(&board->watch);
+}
+
 const char *scoreboard_path(const struct scoreboard *board)
 {
 	return board->file.path;

@@ -37,6 +37,10 @@ struct scoreboard *scoreboard_open(
 /* Stops watching and removes the file, if it is still ours. */
 void scoreboard_close(struct scoreboard *board);
 
+/* From now on what workers write is seen within 250 ms only; closing does not wait for the kernel
+ * to forget the file any more (10 to 20 ms) if this has been called that long before. */
+void scoreboard_slow_down(struct scoreboard *board);
+
 const char *scoreboard_path(const struct scoreboard *board);
 /* Makes room; lines that are there stay. 0, or -1 (the file cannot grow). */
 int scoreboard_grow(struct scoreboard *board, int slots);

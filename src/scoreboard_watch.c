@@ -68,22 +68,25 @@ static void on_event(struct ev_loop *loop, ev_io *event, int revents)
 static int add_file(const struct scoreboard_watch *watch, int inotify_fd, int fd)
 {
 	char path[40];
+	int mark;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (inotify_add_watch(inotify_fd, path, WATCHED) >= 0)
-		return 0;
-	if (errno != ENOENT && errno != ENOTDIR)
-		return -1;
-	return inotify_add_watch(inotify_fd, watch->settings.path, WATCHED | IN_DONT_FOLLOW) < 0
-		       ? -1
-		       : 0;
+	mark = inotify_add_watch(inotify_fd, path, WATCHED);
+	if (mark >= 0 || (errno != ENOENT && errno != ENOTDIR))
+		return mark;
+	return inotify_add_watch(inotify_fd, watch->settings.path, WATCHED | IN_DONT_FOLLOW);
 }
 
-static int add_files(const struct scoreboard_watch *watch, int inotify_fd)
+static int add_files(struct scoreboard_watch *watch, int inotify_fd)
 {
-	for (int i = 0; i < SCOREBOARD_WATCH_FILES; i++)
-		if (watch->fd[i] >= 0 && add_file(watch, inotify_fd, watch->fd[i]) < 0)
+	for (int i = 0; i < SCOREBOARD_WATCH_FILES; i++) {
+		watch->mark[i] = -1;
+		if (watch->fd[i] < 0)
+			continue;
+		watch->mark[i] = add_file(watch, inotify_fd, watch->fd[i]);
+		if (watch->mark[i] < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -139,7 +142,7 @@ static void try_inotify(struct scoreboard_watch *watch)
 
 static void look(struct scoreboard_watch *watch)
 {
-	if (--watch->looks_left > 0)
+	if (watch->slow || --watch->looks_left > 0)
 		run_timer(watch, POLL_SEC);
 	else
 		try_inotify(watch);
@@ -151,7 +154,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 	struct scoreboard_watch *watch = timer->data;
 
 	(void)revents;
-	if (watch->inotify_fd < 0) {
+	if (watch->slow || watch->inotify_fd < 0) {
 		look(watch);
 	} else if (take_events(watch)) {
 		run_timer(watch, HOLD_OFF_SEC);
@@ -164,8 +167,11 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 void scoreboard_watch_start(struct scoreboard_watch *watch, struct ev_loop *loop,
 	const struct scoreboard_watch_settings *settings)
 {
-	*watch = (struct scoreboard_watch){
-		.settings = *settings, .loop = loop, .inotify_fd = -1, .fd = {-1, -1}};
+	*watch = (struct scoreboard_watch){.settings = *settings,
+		.loop = loop,
+		.inotify_fd = -1,
+		.fd = {-1, -1},
+		.mark = {-1, -1}};
 	ev_init(&watch->event, on_event);
 	ev_init(&watch->timer, on_timer);
 	watch->event.data = watch;
@@ -185,6 +191,8 @@ void scoreboard_watch_point(struct scoreboard_watch *watch, int fd, int second_f
 
 	watch->fd[0] = fd;
 	watch->fd[1] = second_fd;
+	if (watch->slow)
+		return;
 	if (!started) {
 		try_inotify(watch);
 	} else if (watch->inotify_fd >= 0 && add_files(watch, watch->inotify_fd) < 0) {
@@ -194,4 +202,16 @@ void scoreboard_watch_point(struct scoreboard_watch *watch, int fd, int second_f
 		errno = saved;
 		poll_instead(watch);
 	}
+}
+
+void scoreboard_watch_slow_down(struct scoreboard_watch *watch)
+{
+	if (watch->slow)
+		return;
+	watch->slow = true;
+	for (int i = 0; i < SCOREBOARD_WATCH_FILES && watch->inotify_fd >= 0; i++)
+		if (watch->mark[i] >= 0)
+			inotify_rm_watch(watch->inotify_fd, watch->mark[i]);
+	ev_io_stop(watch->loop, &watch->event);
+	run_timer(watch, POLL_SEC);
 }

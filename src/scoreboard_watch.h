@@ -23,8 +23,10 @@ struct scoreboard_watch {
 	ev_timer timer; /* the hold-off; while polling, the next look */
 	int inotify_fd; /* -1: polling */
 	int fd[SCOREBOARD_WATCH_FILES];
-	int looks_left;    /* while polling: until inotify is tried again */
-	bool polling_told; /* the log knows that we poll */
+	int mark[SCOREBOARD_WATCH_FILES]; /* inotify's name of it; -1 */
+	int looks_left;                   /* while polling: until inotify is tried again */
+	bool polling_told;                /* the log knows that we poll */
+	bool slow;                        /* polls for good */
 };
 
 /* Starts with nothing to watch. */
@@ -35,5 +37,9 @@ void scoreboard_watch_stop(struct scoreboard_watch *watch);
 /* From now on these open files are watched (the second may be -1). The descriptors stay the
  * caller's, who points the watch elsewhere before it closes them. */
 void scoreboard_watch_point(struct scoreboard_watch *watch, int fd, int second_fd);
+
+/* From now on a look every 250 ms will do. The kernel takes 10 to 20 ms to forget a watched file,
+ * and scoreboard_watch_stop() waits for it - unless this has been called that long before. */
+void scoreboard_watch_slow_down(struct scoreboard_watch *watch);
 
 #endif

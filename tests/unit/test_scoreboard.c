@@ -418,6 +418,29 @@ START_TEST(polled_without_inotify)
 }
 END_TEST
 
+/* What a slow board sees it sees late, and not more often for being written often. */
+START_TEST(slowed_down)
+{
+	struct world world;
+	int fd;
+
+	world_begin_board(&world, 2);
+	fd = world_worker(&world, 0, 1);
+	scoreboard_slow_down(world.board);
+	scoreboard_slow_down(world.board);
+	for (int i = 0; i < 60; i++) {
+		world_write(fd, 0, 0, i % 2 ? "_" : "W");
+		world_run_for(&world, 0.01);
+	}
+	ck_assert_int_le(world.changes, 4);
+	world_run_until(&world, world_is_idle, 0);
+	ck_assert_int_eq(unlink(world.path), 0);
+	world_run_until(&world, world_is_whole, 0);
+	close(fd);
+	world_end(&world);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("scoreboard");
@@ -437,6 +460,7 @@ int main(void)
 	tcase_add_test(board, growing_that_fails_changes_nothing);
 	tcase_add_loop_test(board, taking_up, 2, 8);
 	tcase_add_test(board, polled_without_inotify);
+	tcase_add_test(board, slowed_down);
 	suite_add_tcase(suite, board);
 	return test_main(suite);
 }
