@@ -45,8 +45,6 @@ static const char help_text[] =
 static const char *const later_commands[] = {"status", "top", "events", "reload", "reconfigure",
 	"reopen", "drain", "resume", "upgrade", "stop", "quit", "signal", "scale", "restart"};
 
-static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug"};
-
 struct arguments {
 	const char *config;
 	bool test;
@@ -65,9 +63,9 @@ static int usage_error(const char *format, const char *what)
 
 static int parse_log_level(const char *name)
 {
-	for (int i = 0; i < (int)(sizeof(log_levels) / sizeof(log_levels[0])); i++)
-		if (strcmp(log_levels[i], name) == 0)
-			return i;
+	for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++)
+		if (strcmp(log_level_name((enum log_level)level), name) == 0)
+			return level;
 	return -1;
 }
 
