@@ -15,23 +15,16 @@
 
 #define KERNEL_SIGSET_BYTES ((_NSIG - 1) / 8)
 
-static long set_mask(const sigset_t *mask, sigset_t *found)
-{
-	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, found, KERNEL_SIGSET_BYTES);
-}
-
 int signals_open(struct signals *signals, struct errmsg *err)
 {
 	sigset_t every;
 
 	memset(&every, 0xff, sizeof(every));
-	memset(signals, 0, sizeof(*signals));
 	signals->fd = signalfd(-1, &every, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals->fd < 0)
 		return errmsg_errno(err, "cannot open a descriptor for signals");
-	if (set_mask(&every, &signals->found)) {
-		close(signals->fd);
-		signals->fd = -1;
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, NULL, KERNEL_SIGSET_BYTES)) {
+		signals_close(signals);
 		return errmsg_errno(err, "cannot block signals");
 	}
 	return 0;
@@ -55,11 +48,9 @@ bool signals_read(struct signals *signals, struct signal_event *event)
 	return false;
 }
 
-void signals_restore(struct signals *signals)
+void signals_close(struct signals *signals)
 {
-	if (signals->fd < 0)
-		return;
-	close(signals->fd);
+	if (signals->fd >= 0)
+		close(signals->fd);
 	signals->fd = -1;
-	set_mask(&signals->found, NULL);
 }

@@ -13,8 +13,7 @@
 struct errmsg;
 
 struct signals {
-	int fd;         /* CLOEXEC, non-blocking; readable when a signal is waiting; -1: closed */
-	sigset_t found; /* the mask before */
+	int fd; /* CLOEXEC, non-blocking; readable when a signal is waiting; -1: closed */
 };
 
 struct signal_event {
@@ -27,7 +26,8 @@ struct signal_event {
 int signals_open(struct signals *signals, struct errmsg *err);
 /* The next signal; false: none is waiting. The SIGPIPE of our own writes is passed over. */
 bool signals_read(struct signals *signals, struct signal_event *event);
-/* Closes the descriptor and restores the mask found at the start: what is pending strikes now. */
-void signals_restore(struct signals *signals);
+/* Closes the descriptor. All signals stay blocked: one that comes in the process's last moment must
+ * not change how it ends. */
+void signals_close(struct signals *signals);
 
 #endif

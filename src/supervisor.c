@@ -310,7 +310,7 @@ static void supervisor_close(struct supervisor *supervisor)
 	if (!supervisor->loop)
 		return;
 	walk_end(&supervisor->walk, supervisor->loop);
-	signals_restore(&supervisor->signals);
+	signals_close(&supervisor->signals);
 	ev_loop_destroy(supervisor->loop);
 }
 

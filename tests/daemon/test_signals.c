@@ -191,6 +191,21 @@ START_TEST(term_at_any_moment_of_the_start)
 }
 END_TEST
 
+/* Nor does one that comes while the supervisor leaves change how it ends. */
+START_TEST(no_signal_of_the_last_moment_kills)
+{
+	config("[pool:web]\nmax_workers = 1\n" GOT);
+	for (int i = 0; i < 10; i++) {
+		daemon_start();
+		WAIT_FOR(became(i + 1));
+		daemon_kill(SIGTERM);
+		while (daemon_alive())
+			daemon_kill(SIGUSR2);
+		EXPECT_EXIT(0);
+	}
+}
+END_TEST
+
 /* --- other actions --- */
 
 START_TEST(forward_sends_a_signal_to_all_workers)
@@ -463,6 +478,7 @@ int main(void)
 	tcase_add_test(stop, an_ending_signal_for_another_worker_signal_sends_that_one);
 	tcase_add_test(stop, each_worker_gets_one_soft_signal);
 	tcase_add_test(stop, term_at_any_moment_of_the_start);
+	tcase_add_test(stop, no_signal_of_the_last_moment_kills);
 	tcase_add_test(actions, forward_sends_a_signal_to_all_workers);
 	tcase_add_test(actions, forward_one_worker_after_another);
 	tcase_add_test(actions, ignored_and_unlisted_signals_do_nothing);
