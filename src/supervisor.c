@@ -221,7 +221,9 @@ static int open_signals(struct supervisor *supervisor, struct errmsg *err)
 	ev_io_init(&supervisor->signal_watcher, on_signals, supervisor->signals.fd, EV_READ);
 	supervisor->signal_watcher.data = supervisor;
 	ev_io_start(supervisor->loop, &supervisor->signal_watcher);
-	/* Children that ended before we came here sent no signal that we could see. */
+	/* Who asks for the end while we open the rest is heard before the first start; and children
+	 * that ended before we came here sent no signal that we could see. */
+	supervisor->signals_waiting = true;
 	supervisor->children_ended = true;
 	return 0;
 }
@@ -289,11 +291,12 @@ static int supervisor_open(struct supervisor *supervisor, struct errmsg *err)
 {
 	const char *pid_file = supervisor->settings->preforkd.pid_file;
 
-	if (open_loop(supervisor, err) < 0 || open_runtime_dir(supervisor, err) < 0 ||
+	/* Signals first: from here on, whoever ends us finds nothing left behind. */
+	if (open_loop(supervisor, err) < 0 || open_signals(supervisor, err) < 0 ||
+		open_runtime_dir(supervisor, err) < 0 ||
 		pidfile_open(&supervisor->pidfile, pid_file, err) < 0 ||
 		open_sockets(supervisor, err) < 0 ||
-		spawn_reports_open(&supervisor->reports, err) < 0 ||
-		open_signals(supervisor, err) < 0)
+		spawn_reports_open(&supervisor->reports, err) < 0)
 		return -1;
 	return open_pools(supervisor, err);
 }
@@ -307,10 +310,10 @@ static void supervisor_close(struct supervisor *supervisor)
 	socket_table_close(&supervisor->sockets);
 	pidfile_close(&supervisor->pidfile);
 	runtime_dir_close(&supervisor->runtime_dir);
+	signals_close(&supervisor->signals);
 	if (!supervisor->loop)
 		return;
 	walk_end(&supervisor->walk, supervisor->loop);
-	signals_close(&supervisor->signals);
 	ev_loop_destroy(supervisor->loop);
 }
 
