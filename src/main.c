@@ -12,6 +12,7 @@
 
 #include "config_file.h"
 #include "errmsg.h"
+#include "exit_status.h"
 #include "faults.h"
 #include "logger.h"
 #include "preflight.h"
@@ -150,7 +151,7 @@ static int supervise(const struct arguments *arguments, const struct settings *s
 
 	if (logger_open(&log, &err) < 0) {
 		fprintf(stderr, "preforkd: log_file: %s\n", err.text);
-		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+		return exit_status_of_errno(errno);
 	}
 	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
 		(int)getpid());

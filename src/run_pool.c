@@ -4,12 +4,14 @@
  */
 #include "run_pool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "exit_status.h"
 #include "launch.h"
 #include "settings.h"
 #include "socket_table.h"
@@ -34,16 +36,17 @@ static int become(const struct pool_settings *pool, const struct settings *setti
 	const struct spawn_plan *plan;
 	struct launch launch;
 	struct errmsg err;
+	int status = EX_OSERR;
 
 	if (launch_init(&launch, pool, &place, &err) < 0)
 		return fail(EX_CONFIG, pool->name, &err);
 	if (pool->standard_input.kind == STDIO_SOCKET)
 		worker.standard_fd[0] = socket_table_find(sockets, pool->standard_input.target)->fd;
 	plan = launch_prepare(&launch, &worker, &err);
-	if (plan)
-		spawn_become(plan, &err);
+	if (plan && spawn_become(plan, &err) < 0 && (errno == EACCES || errno == EPERM))
+		status = EX_NOPERM;
 	launch_fini(&launch);
-	return fail(EX_OSERR, pool->name, &err);
+	return fail(status, pool->name, &err);
 }
 
 int run_pool(const struct settings *settings, const char *pool_name,
@@ -61,8 +64,9 @@ int run_pool(const struct settings *settings, const char *pool_name,
 	}
 	passed_sockets_read(&passed);
 	if (socket_table_open(&sockets, settings, &passed, &err) < 0) {
+		status = fail(exit_status_of_errno(errno), "run", &err);
 		passed_sockets_free(&passed);
-		return fail(EX_CANTCREAT, "run", &err);
+		return status;
 	}
 	passed_sockets_free(&passed);
 	status = become(pool, settings, &sockets, found_limits);

@@ -4,6 +4,7 @@
  */
 #include "socket_table.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,7 @@ int socket_table_open(struct socket_table *table, const struct settings *setting
 	struct passed_sockets *passed, struct errmsg *err)
 {
 	struct errmsg reason;
+	int saved;
 
 	*table = (struct socket_table){0};
 	table->entry = memory_alloc(settings->socket_count * sizeof(*table->entry));
@@ -87,7 +89,9 @@ int socket_table_open(struct socket_table *table, const struct settings *setting
 		if (open_entry(&table->entry[i], settings, &settings->sockets[i], passed, &reason) <
 			0) {
 			errmsg_set(err, "[socket:%s]: %s", settings->sockets[i].name, reason.text);
+			saved = errno;
 			socket_table_close(table);
+			errno = saved;
 			return -1;
 		}
 		table->count++;

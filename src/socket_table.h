@@ -20,7 +20,7 @@ struct socket_table {
 };
 
 /* Binds every socket of the settings, or takes the one passed in under its name. All or nothing:
- * on failure (-1 with the reason) those bound already are closed again. */
+ * on failure (-1 with the reason and errno) those bound already are closed again. */
 int socket_table_open(struct socket_table *table, const struct settings *settings,
 	struct passed_sockets *passed, struct errmsg *err);
 void socket_table_close(struct socket_table *table);

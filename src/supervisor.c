@@ -13,6 +13,7 @@
 
 #include "actions.h"
 #include "errmsg.h"
+#include "exit_status.h"
 #include "logger.h"
 #include "memory.h"
 #include "pool.h"
@@ -276,14 +277,16 @@ static int open_pools(struct supervisor *supervisor, struct errmsg *err)
 static int open_sockets(struct supervisor *supervisor, struct errmsg *err)
 {
 	struct passed_sockets passed;
-	int result, unused;
+	int result, saved, unused;
 
 	passed_sockets_read(&passed);
 	result = socket_table_open(&supervisor->sockets, supervisor->settings, &passed, err);
+	saved = errno;
 	unused = passed_sockets_free(&passed);
 	if (unused > 0)
 		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",
 			unused);
+	errno = saved;
 	return result;
 }
 
@@ -317,11 +320,6 @@ static void supervisor_close(struct supervisor *supervisor)
 	ev_loop_destroy(supervisor->loop);
 }
 
-static int exit_status_of_start(int error)
-{
-	return error == EACCES || error == EPERM ? EX_NOPERM : EX_CANTCREAT;
-}
-
 int supervisor_run(const struct settings *settings, const char *config_path,
 	const struct startup_limits *found_limits)
 {
@@ -339,7 +337,7 @@ int supervisor_run(const struct settings *settings, const char *config_path,
 
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
 	if (supervisor_open(&supervisor, &err) < 0) {
-		supervisor.exit_status = exit_status_of_start(errno);
+		supervisor.exit_status = exit_status_of_errno(errno);
 		log_error(NULL, "%s", err.text);
 	} else {
 		ev_run(supervisor.loop, 0);
