@@ -8,18 +8,10 @@
 static const struct {
 	int error, status;
 } statuses[] = {
-	{EACCES, EX_NOPERM},
-	{EPERM, EX_NOPERM},
-	{EMFILE, EX_OSERR},
-	{ENFILE, EX_OSERR},
-	{ENOMEM, EX_OSERR},
-	{ENOSYS, EX_OSERR},
-	{EWOULDBLOCK, EX_CANTCREAT}, /* locked by another */
-	{ENOENT, EX_CANTCREAT},
-	{EADDRINUSE, EX_CANTCREAT},
-	{EROFS, EX_CANTCREAT},
-	{ELOOP, EX_CANTCREAT},
-	{0, EX_CANTCREAT}, /* it was refused by ourselves */
+	{EACCES, EX_NOPERM}, {EPERM, EX_NOPERM}, {EMFILE, EX_OSERR}, {ENFILE, EX_OSERR},
+	{ENOMEM, EX_OSERR}, {ENOSYS, EX_OSERR}, {EWOULDBLOCK, EX_CANTCREAT}, /* locked by another */
+	{ENOENT, EX_CANTCREAT}, {EADDRINUSE, EX_CANTCREAT}, {EROFS, EX_CANTCREAT},
+	{ELOOP, EX_CANTCREAT}, {0, EX_CANTCREAT}, /* it was refused by ourselves */
 };
 
 START_TEST(by_errno)
