@@ -23,6 +23,7 @@
 #include "sys.h"
 
 #define ABSENT_MS          1000 /* a deadline found so much too late: we were not there ourselves */
+#define RETURN_MS          1000 /* how long before the deadline the clock goes on then */
 #define CLEAR_MS           1000 /* how long what workers left behind may take to die */
 #define CLEAR_INTERVAL_SEC 0.02
 #define UNLISTED_LOG_MS    1000
@@ -57,24 +58,35 @@ static void on_clear_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
+/* Workers may have been stopped with us (a frozen group, a paused machine) and need a moment to
+ * show that they live, so the clock goes on a little before the deadline; it never goes back. */
+static int64_t return_at(const struct supervisor *supervisor, int64_t due_at)
+{
+	int64_t at = due_at - RETURN_MS;
+
+	return at > supervisor->attended_at ? at : supervisor->attended_at;
+}
+
 /*
  * The attended clock: time that passed while we ourselves were stopped or starved does not count
  * against any worker.
  */
 static int64_t attend(struct supervisor *supervisor)
 {
-	int64_t now_ms = sys_now_ms() - supervisor->absent_ms, due_at = WORKER_NEVER, late_ms;
+	int64_t now_ms = sys_now_ms() - supervisor->absent_ms, due_at = WORKER_NEVER;
 
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (supervisor->pool[i]->due_at < due_at)
 			due_at = supervisor->pool[i]->due_at;
-	if (due_at == WORKER_NEVER || now_ms - due_at <= ABSENT_MS)
-		return now_ms;
-	late_ms = now_ms - due_at;
-	supervisor->absent_ms += late_ms;
-	log_warning(NULL, "was stopped or starved for %.3g s: no worker is held to account for it",
-		(double)late_ms / 1000);
-	return now_ms - late_ms;
+	if (due_at != WORKER_NEVER && now_ms - due_at > ABSENT_MS) {
+		log_warning(NULL,
+			"was stopped or starved for %.3g s: no worker is held to account for it",
+			(double)(now_ms - due_at) / 1000);
+		supervisor->absent_ms += now_ms - return_at(supervisor, due_at);
+		now_ms = return_at(supervisor, due_at);
+	}
+	supervisor->attended_at = now_ms;
+	return now_ms;
 }
 
 static void take_reports(struct supervisor *supervisor)
