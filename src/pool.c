@@ -280,23 +280,37 @@ void pool_reopen(struct pool *pool)
 	sinks_reopen(&pool->sinks);
 }
 
-bool pool_owns_pid(const struct pool *pool, pid_t pid)
+static struct worker *find_worker(const struct pool *pool, pid_t pid)
 {
 	for (int i = 0; i < pool->slot_count; i++)
 		if (worker_present(pool->slot[i]) && pool->slot[i]->record.pid == pid)
-			return true;
-	return hooks_own_pid(&pool->hooks, pid);
+			return pool->slot[i];
+	return NULL;
+}
+
+bool pool_owns_pid(const struct pool *pool, pid_t pid)
+{
+	return find_worker(pool, pid) || hooks_own_pid(&pool->hooks, pid);
+}
+
+bool pool_take_end(struct pool *pool, pid_t pid)
+{
+	struct worker *worker = find_worker(pool, pid);
+
+	if (!worker)
+		return hooks_own_pid(&pool->hooks, pid);
+	worker->ended = true;
+	pool_mark_dirty(pool);
+	return true;
 }
 
 bool pool_take_report(struct pool *pool, const struct spawn_report *report)
 {
-	for (int i = 0; i < pool->slot_count; i++) {
-		if (!worker_present(pool->slot[i]) || pool->slot[i]->record.pid != report->pid)
-			continue;
-		pool->slot[i]->failure = *report;
-		return true;
-	}
-	return false;
+	struct worker *worker = find_worker(pool, report->pid);
+
+	if (worker)
+		worker->failure = *report;
+	return worker != NULL;
 }
 
 bool pool_empty(const struct pool *pool)

@@ -101,6 +101,8 @@ void pool_reopen(struct pool *pool);
 
 /* Is the pid one of a worker or a hook, which the pool reaps itself? */
 bool pool_owns_pid(const struct pool *pool, pid_t pid);
+/* The same of a process that has ended: if it is a worker, that is noted. */
+bool pool_take_end(struct pool *pool, pid_t pid);
 /* Hands over a report of a child that could not exec. false: not ours. */
 bool pool_take_report(struct pool *pool, const struct spawn_report *report);
 /* Nothing left: no worker, no hook. */

@@ -28,6 +28,7 @@
 #define CHUNK_BYTES      16384
 #define LAST_READS       16   /* of a stream that is closed; a pipe holds 64 KiB as a rule */
 #define TURN_SEC         0.02 /* a turn of the loop that took so long reads no more output */
+#define LOOK_SEC         0.1
 #define TELL_INTERVAL_MS 10000
 
 struct sink {
@@ -43,6 +44,7 @@ struct sink {
 
 struct stream {
 	ev_io readable; /* fd is ours */
+	ev_timer look;  /* while it cannot be watched */
 	struct ev_loop *loop;
 	struct sink *sink;
 	struct stream *next, **link; /* *link points to us */
@@ -240,6 +242,7 @@ static void stream_end(struct stream *stream)
 
 	line_buffer_flush(&stream->incomplete, take_line, &batch);
 	ev_io_stop(stream->loop, &stream->readable);
+	ev_timer_stop(stream->loop, &stream->look);
 	sys_close(stream->readable.fd);
 	*stream->link = stream->next;
 	if (stream->next)
@@ -272,11 +275,25 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 	struct stream *stream = watcher->data;
 	bool ended = false;
 
-	(void)events;
+	if (events & EV_ERROR) {
+		ev_timer_set(&stream->look, LOOK_SEC, 0);
+		ev_timer_start(loop, &stream->look);
+		return;
+	}
 	if (ev_time() - ev_now(loop) > TURN_SEC)
 		return; /* it will be readable in the next turn, too */
 	if (!stream_read(stream, &ended) && ended)
 		stream_end(stream);
+}
+
+/* It could not be watched (no memory for one more): a read now and then, until it can. */
+static void on_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct stream *stream = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &stream->readable);
+	on_readable(loop, &stream->readable, EV_READ);
 }
 
 static struct stream *stream_new(
@@ -296,7 +313,8 @@ static struct stream *stream_new(
 	sink->streams = stream;
 	ev_io_init(&stream->readable, on_readable, read_fd, EV_READ);
 	ev_set_priority(&stream->readable, EV_MINPRI);
-	stream->readable.data = stream;
+	ev_init(&stream->look, on_look);
+	stream->readable.data = stream->look.data = stream;
 	ev_io_start(loop, &stream->readable);
 	return stream;
 }

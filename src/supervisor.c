@@ -26,6 +26,7 @@
 #define RETURN_MS          1000 /* how long before the deadline the clock goes on then */
 #define CLEAR_MS           1000 /* how long what workers left behind may take to die */
 #define CLEAR_INTERVAL_SEC 0.02
+#define SIGNAL_LOOK_SEC    0.1
 #define UNLISTED_LOG_MS    1000
 
 static void on_changed(void *owner)
@@ -46,9 +47,21 @@ static void on_signals(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
 
-	(void)loop;
+	supervisor->signals_waiting = true;
+	if (!(events & EV_ERROR))
+		return;
+	ev_timer_set(&supervisor->signal_timer, SIGNAL_LOOK_SEC, 0);
+	ev_timer_start(loop, &supervisor->signal_timer);
+}
+
+/* They could not be watched (no memory for one more): a look now and then, until they can. */
+static void on_signal_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct supervisor *supervisor = timer->data;
+
 	(void)events;
 	supervisor->signals_waiting = true;
+	ev_io_start(loop, &supervisor->signal_watcher);
 }
 
 static void on_clear_timer(struct ev_loop *loop, ev_timer *timer, int events)
@@ -109,10 +122,20 @@ static bool is_ours(void *context, pid_t pid)
 	return false;
 }
 
+static bool take_end(void *context, pid_t pid)
+{
+	struct supervisor *supervisor = context;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (pool_take_end(supervisor->pool[i], pid))
+			return true;
+	return false;
+}
+
 static void reap_strangers(struct supervisor *supervisor)
 {
 	if (supervisor->children_ended)
-		supervisor->children_ended = !strangers_reap(is_ours, supervisor);
+		supervisor->children_ended = !strangers_reap(take_end, supervisor);
 }
 
 static bool all_pools(const struct supervisor *supervisor, bool (*is)(const struct pool *))
@@ -232,7 +255,8 @@ static int open_signals(struct supervisor *supervisor, struct errmsg *err)
 	if (signals_open(&supervisor->signals, err) < 0)
 		return -1;
 	ev_io_init(&supervisor->signal_watcher, on_signals, supervisor->signals.fd, EV_READ);
-	supervisor->signal_watcher.data = supervisor;
+	ev_init(&supervisor->signal_timer, on_signal_timer);
+	supervisor->signal_watcher.data = supervisor->signal_timer.data = supervisor;
 	ev_io_start(supervisor->loop, &supervisor->signal_watcher);
 	/* Who asks for the end while we open the rest is heard before the first start; and children
 	 * that ended before we came here sent no signal that we could see. */

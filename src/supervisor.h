@@ -34,6 +34,7 @@ struct supervisor {
 	ev_prepare prepare;
 	ev_idle again; /* runs while some pool is not done: the loop must not sleep */
 	ev_io signal_watcher;
+	ev_timer signal_timer; /* while they cannot be watched */
 	struct signals signals;
 	bool signals_waiting;
 	bool children_ended; /* SIGCHLD came */

@@ -58,7 +58,10 @@ static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct worker *worker = watcher->data;
 
-	(void)events;
+	/* It could not be watched (no memory for one more): SIGCHLD will tell, see
+	 * pool_take_end(). */
+	if (events & EV_ERROR)
+		return;
 	ev_io_stop(loop, watcher);
 	worker->ended = true;
 	worker->context->changed(worker->context->pool);

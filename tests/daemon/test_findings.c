@@ -1,8 +1,15 @@
 /* What was found by trying to break the daemon by hand, so that it stays mended. */
 #include "harness.h"
 
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 START_TEST(who_was_stopped_with_the_supervisor_gets_a_moment)
 {
@@ -29,11 +36,50 @@ START_TEST(who_was_stopped_with_the_supervisor_gets_a_moment)
 }
 END_TEST
 
+/* Nothing more can be watched by epoll(7): no memory, or fs.epoll.max_user_watches reached. */
+static void without_watches(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_ctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, EPOLL_CTL_ADD, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	/* where there is no way to do that, the test is one of quiet times */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+START_TEST(nothing_that_can_be_watched_leaves_a_slower_supervisor)
+{
+	config("[pool:web]\nmax_workers = 2\nstdout = log\nmin_uptime = 20ms\n"
+	       "command = @worker@ print 1 10 state _ signals @dir@/got\n");
+	daemon_start_as(without_watches, (const char *const[]){NULL});
+	WAIT_FOR(file_count("got", " ready ") == 2 && log_count("line 0") == 2);
+	WAIT_FOR(log_has("ready: the first workers"));
+	for (int i = 0; i < 3; i++) {
+		nap_ms(slow_ms(50));
+		kill(worker_of("web", i % 2), SIGKILL);
+		WAIT_FOR(file_count("got", " ready ") == 3 + i);
+		WAIT_FOR(log_count("line 0") == 3 + i && worker_count() == 2);
+	}
+	ck_assert_int_eq(process_zombies(), 0);
+	EXPECT_STOP();
+	ck_assert_int_eq(file_count("got", " TERM "), 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("findings");
+	TCase *faults = harness_case(suite, "faults");
 	TCase *times = harness_case(suite, "times");
 
 	tcase_add_test(times, who_was_stopped_with_the_supervisor_gets_a_moment);
+	tcase_add_test(faults, nothing_that_can_be_watched_leaves_a_slower_supervisor);
 	return harness_main(suite);
 }
