@@ -27,6 +27,7 @@
 
 #define STEPS(X)                                                                                   \
 	X(DONE, "nothing")                                                                         \
+	X(TABLE, "close_range")                                                                    \
 	X(GROUP, "setpgid")                                                                        \
 	X(DESCRIPTORS, "dup2")                                                                     \
 	X(OOM_SCORE, "oom_score_adj")                                                              \
@@ -65,6 +66,8 @@ struct birth {
 	int report_fd;
 	uint64_t ignored;
 	char *pid_text[PID_VARIABLES]; /* blanks where the child writes its pid, or NULL */
+	bool shared;                   /* the table of descriptors is the parent's own still */
+	struct spawn_report report;
 };
 
 const char *spawn_step_name(int step)
@@ -232,10 +235,26 @@ static enum step become(struct birth *birth)
 	return STEP_EXEC;
 }
 
+/* A table of our own, with nothing in it beyond what is needed: a supervisor of thousands has as
+ * many pidfds, and to copy them for every start only to close them again took longer than the
+ * start. */
+static int unshare_descriptors(const struct birth *birth)
+{
+	int last = birth->report_fd, i;
+
+	for (i = 0; i < birth->plan->fd_count; i++) {
+		if (birth->source[i] > last)
+			last = birth->source[i];
+	}
+	return close_range((unsigned)last + 1, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
 static enum step become_in_child(struct birth *birth)
 {
 	int count = birth->plan->fd_count;
 
+	if (birth->shared && unshare_descriptors(birth))
+		return STEP_TABLE;
 	if (setpgid(0, 0))
 		return STEP_GROUP;
 	if (birth->report_fd < count) { /* a target is going to overwrite it */
@@ -249,14 +268,14 @@ static enum step become_in_child(struct birth *birth)
 static void __attribute__((noreturn)) child(void *argument)
 {
 	struct birth *birth = argument;
-	struct spawn_report report = {.step = STEP_DONE};
+	struct spawn_report *report = &birth->report;
 
-	report.step = (int)become_in_child(birth);
-	report.error = errno;
-	report.pid = getpid();
+	report->step = (int)become_in_child(birth);
+	report->error = errno;
+	report->pid = getpid();
 	/* less than PIPE_BUF, so whole or not at all; when the pipe is full, the exit status is
 	 * all that tells */
-	if (write(birth->report_fd, &report, sizeof(report)) < 0)
+	if (write(birth->report_fd, report, sizeof(*report)) < 0)
 		_exit(EXIT_NOT_STARTED);
 	_exit(EXIT_NOT_STARTED);
 }
@@ -304,11 +323,11 @@ static void birth_fini(struct birth *birth)
 
 /* Nobody but who could stop us too can hold the child before its exec, and it runs as soon as we
  * would. */
-static bool may_share_memory(const struct spawn_plan *plan)
+static bool may_share(const struct spawn_plan *plan, const struct spawn_reports *reports)
 {
 	bool changes_user = plan->identity && plan->identity->change;
 
-	return !changes_user && !plan->nice_set && !plan->cpus;
+	return reports->can_unshare && !changes_user && !plan->nice_set && !plan->cpus;
 }
 
 /* A child that we cannot watch must not live. */
@@ -331,7 +350,8 @@ int spawn_start(struct spawned *out, const struct spawn_plan *plan, struct spawn
 	birth_init(&birth, plan, reports->write_fd, reports->ignored);
 	out->pidfd = -1;
 	out->started_boot_ns = sys_boottime_ns();
-	out->pid = sys_fork(may_share_memory(plan), child, &birth);
+	birth.shared = may_share(plan, reports);
+	out->pid = sys_fork(birth.shared, child, &birth);
 	birth_fini(&birth);
 	if (out->pid < 0)
 		return errmsg_errno(err, "cannot fork");
@@ -377,6 +397,7 @@ int spawn_reports_open(struct spawn_reports *reports, struct errmsg *err)
 
 	reports->read_fd = reports->write_fd = -1;
 	reports->ignored = find_ignored();
+	reports->can_unshare = close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) == 0;
 	if (sys_pipe(end))
 		return errmsg_errno(err, "cannot make a pipe");
 	reports->read_fd = end[0];

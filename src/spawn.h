@@ -58,6 +58,7 @@ struct spawned {
 struct spawn_reports {
 	int read_fd, write_fd;
 	uint64_t ignored; /* signals that were ignored when it was opened: children reset these */
+	bool can_unshare; /* the system has close_range(2) (Linux 5.9, and no filter against it) */
 };
 struct spawn_report {
 	pid_t pid;

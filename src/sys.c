@@ -5,10 +5,13 @@
 #include "sys.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CHILD_STACK_BYTES 32768
 
 int64_t sys_now_ms(void)
 {
@@ -26,10 +29,37 @@ int64_t sys_boottime_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-pid_t sys_fork(bool share_memory, void (*child)(void *argument), void *argument)
-{
-	pid_t pid = share_memory ? vfork() : fork();
+struct start {
+	void (*child)(void *argument);
+	void *argument;
+};
 
+static int run_child(void *argument)
+{
+	const struct start *start = argument;
+
+	start->child(start->argument);
+	return 1;
+}
+
+/* vfork(2) but for the descriptors. The child's stack may be here: we wait until it needs it no
+ * more. */
+static pid_t fork_sharing(struct start *start)
+{
+	char stack[CHILD_STACK_BYTES] __attribute__((aligned(16)));
+
+	return clone(run_child, stack + sizeof(stack),
+		CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, start);
+}
+
+pid_t sys_fork(bool share, void (*child)(void *argument), void *argument)
+{
+	struct start start = {child, argument};
+	pid_t pid;
+
+	if (share)
+		return fork_sharing(&start);
+	pid = fork();
 	if (pid == 0)
 		child(argument);
 	return pid;

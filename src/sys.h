@@ -18,9 +18,10 @@
 int64_t sys_now_ms(void);
 int64_t sys_boottime_ns(void);
 
-/* Runs child(argument), which never returns, in a new process: fork(2), or vfork(2) with
- * share_memory, which returns only after the child's exec or end. */
-pid_t sys_fork(bool share_memory, void (*child)(void *argument), void *argument);
+/* Runs child(argument), which never returns, in a new process: fork(2), or with share as vfork(2)
+ * does, which returns only after the child's exec or end. Then the child has no descriptors of its
+ * own: what it closes is closed here, until it has called close_range(CLOSE_RANGE_UNSHARE). */
+pid_t sys_fork(bool share, void (*child)(void *argument), void *argument);
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_signal(int pidfd, int signal_number);
 /* By number: only for a child of our own that was not reaped yet and has no pidfd. */

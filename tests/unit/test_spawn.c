@@ -32,11 +32,14 @@ static int count_words(const char *word)
 	return count;
 }
 
+/* Also where the child cannot get a table of descriptors of its own from ours. */
 START_TEST(a_worker_is_clean)
 {
-	pid_t pid = run();
+	pid_t pid;
 	int i;
 
+	reports.can_unshare &= _i;
+	pid = run();
 	has_line("pid %d group %d\n", (int)pid, (int)pid);
 	has_line("SigBlk:\t0000000000000000\n");
 	has_line("SigIgn:\t0000000000000000\n");
@@ -264,6 +267,19 @@ START_TEST(ignored_signals_are_reset)
 }
 END_TEST
 
+START_TEST(what_we_have_open_stays_open)
+{
+	int fd[300], i;
+
+	for (i = 0; i < 300; i++)
+		fd[i] = fcntl(0, F_DUPFD_CLOEXEC, i % 2 ? 0 : 500);
+	run();
+	ck_assert_int_eq(count_words("fd "), 3);
+	for (i = 0; i < 300; i++)
+		ck_assert_int_eq(close(fd[i]), 0);
+}
+END_TEST
+
 START_TEST(many_starts_leave_nothing)
 {
 	struct spawned spawned[200];
@@ -315,7 +331,7 @@ int main(int argc, char **argv)
 	spawn_fixture_main(argc, argv);
 	tcase_add_checked_fixture(tests, spawn_fixture_setup, spawn_fixture_teardown);
 	tcase_set_timeout(tests, 60);
-	tcase_add_test(tests, a_worker_is_clean);
+	tcase_add_loop_test(tests, a_worker_is_clean, 0, 2);
 	tcase_add_test(tests, the_plan_stays_as_it_was);
 	tcase_add_test(tests, a_pid_that_was_set_is_left_alone);
 	tcase_add_test(tests, everything_asked_for_is_set);
@@ -326,6 +342,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, descriptors_under_a_small_limit);
 	tcase_add_loop_test(tests, no_signal_is_lost, 0, 2);
 	tcase_add_test(tests, ignored_signals_are_reset);
+	tcase_add_test(tests, what_we_have_open_stays_open);
 	tcase_add_test(tests, many_starts_leave_nothing);
 	tcase_add_test(tests, becoming_the_program);
 	suite_add_tcase(suite, tests);
