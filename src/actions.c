@@ -21,6 +21,12 @@ static void forward_to_all(struct supervisor *supervisor, const struct signal_ru
 
 	if (rule->worker_signal == 0)
 		return;
+	/* There is one walk, and those whom it would not reach any more would never be stopped. */
+	if (rule->interval_ms > 0 && supervisor->walk.on && supervisor->walk.stops) {
+		log_notice(NULL, "%s not sent: one worker after another is being stopped",
+			signal_name(rule->worker_signal));
+		return;
+	}
 	if (rule->interval_ms > 0) {
 		walk_begin(&supervisor->walk, supervisor->loop, false, rule->worker_signal,
 			rule->interval_ms);

@@ -88,6 +88,18 @@ START_TEST(stop_one_worker_after_another)
 }
 END_TEST
 
+START_TEST(nothing_takes_the_place_of_a_stop_that_is_on_its_way)
+{
+	start_with_map(3, "TERM = stop QUIT/200ms\nUSR1 = forward WINCH/10ms\n");
+	daemon_kill(SIGTERM);
+	WAIT_FOR(got("QUIT") == 1);
+	daemon_kill(SIGUSR1);
+	EXPECT_EXIT(0);
+	ck_assert_int_eq(got("QUIT"), 3);
+	ck_assert(log_has("not sent"));
+}
+END_TEST
+
 START_TEST(a_stop_waits_for_workers_that_finish_their_work)
 {
 	config("[pool:web]\nmax_workers = 3\ncommand = @worker@ linger 300 signals @dir@/got\n");
@@ -471,6 +483,7 @@ int main(void)
 	tcase_add_test(stop, stop_with_a_signal_for_the_workers);
 	tcase_add_test(stop, a_bare_signal_for_term_stops_too);
 	tcase_add_test(stop, stop_one_worker_after_another);
+	tcase_add_test(stop, nothing_takes_the_place_of_a_stop_that_is_on_its_way);
 	tcase_add_test(stop, a_stop_waits_for_workers_that_finish_their_work);
 	tcase_add_test(stop, a_worker_that_ignores_term_is_killed_at_stop_timeout);
 	tcase_add_test(stop, the_same_signal_a_second_later_kills);
