@@ -99,7 +99,8 @@ void actions_stop(struct supervisor *supervisor, int exit_status, int64_t now_ms
 	if (supervisor->phase == PHASE_STOPPING)
 		return;
 	supervisor->exit_status = exit_status;
-	end(supervisor, &rule, now_ms);
+	/* No request of anybody's: the first signal that comes now is not "the same again". */
+	begin_stop(supervisor, &rule, now_ms);
 }
 
 static void reopen(struct supervisor *supervisor)
@@ -146,7 +147,7 @@ static void act(struct supervisor *supervisor, const struct signal_rule *rule, i
 
 	switch (rule->action) {
 	case SIGNAL_UNLISTED:
-	case SIGNAL_IGNORE: forward_to_all(supervisor, rule); return;
+	case SIGNAL_IGNORE:
 	case SIGNAL_FORWARD: forward_to_all(supervisor, rule); return;
 	case SIGNAL_STOP: end(supervisor, rule, now_ms); return;
 	case SIGNAL_REOPEN:
@@ -169,9 +170,7 @@ static void act(struct supervisor *supervisor, const struct signal_rule *rule, i
 static void log_unlisted(
 	struct supervisor *supervisor, const struct signal_event *event, int64_t now_ms)
 {
-	uint64_t held_back;
-
-	if (rate_limit_pass(&supervisor->unlisted_log, now_ms, &held_back))
+	if (rate_limit_pass(&supervisor->unlisted_log, now_ms, NULL))
 		log_notice(NULL, "%s from pid %d (uid %d) ignored: not listed in [signals]",
 			signal_name(event->number), (int)event->pid, (int)event->uid);
 }

@@ -7,7 +7,7 @@ struct supervisor;
 
 /* Acts on every signal that is waiting. */
 void actions_take_signals(struct supervisor *supervisor, int64_t now_ms);
-/* Begins the stop, as a signal would, with the exit status it ends in. */
+/* Begins the stop of our own accord, with the exit status it ends in. */
 void actions_stop(struct supervisor *supervisor, int exit_status, int64_t now_ms);
 
 #endif

@@ -74,6 +74,22 @@ START_TEST(another_pool_is_stopped_with_it)
 }
 END_TEST
 
+/* The supervisor asked by itself: a signal now is the first, and kills nobody. */
+START_TEST(a_signal_while_it_gives_up_is_the_first)
+{
+	config("[pool:good]\nmax_workers = 1\ncommand = @worker@ linger 1500 signals @dir@/got\n"
+	       "[pool:bad]\nmax_workers = 1\nerr_respawn_interval = 100ms\n"
+	       "command = @worker@ exit 1\n");
+	daemon_start();
+	WAIT_FOR(file_count("got", " TERM") == 1);
+	nap_ms(1100);
+	daemon_kill(SIGTERM);
+	EXPECT_EXIT(75);
+	ck_assert(!log_has("killing"));
+	ck_assert_int_eq(file_count("got", " TERM"), 1);
+}
+END_TEST
+
 START_TEST(a_pool_that_was_ready_once_goes_on_trying)
 {
 	/* the first life is long, every later one short */
@@ -418,6 +434,7 @@ int main(void)
 	tcase_add_test(loops, also_when_its_workers_exit_with_0);
 	tcase_add_test(loops, and_when_they_crash);
 	tcase_add_test(loops, another_pool_is_stopped_with_it);
+	tcase_add_test(loops, a_signal_while_it_gives_up_is_the_first);
 	tcase_add_test(loops, a_pool_that_was_ready_once_goes_on_trying);
 	tcase_add_test(loops, crash_loop_exit_ends_with_75_after_ten_failures_in_a_row);
 	tcase_add_test(loops, crash_loop_backoff_goes_on_for_ever);
