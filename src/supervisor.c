@@ -22,8 +22,6 @@
 #include "strangers.h"
 #include "sys.h"
 
-#define ABSENT_MS          1000 /* a deadline found so much too late: we were not there ourselves */
-#define RETURN_MS          1000 /* how long before the deadline the clock goes on then */
 #define CLEAR_MS           1000 /* how long what workers left behind may take to die */
 #define CLEAR_INTERVAL_SEC 0.02
 #define SIGNAL_LOOK_SEC    0.1
@@ -71,34 +69,20 @@ static void on_clear_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 }
 
-/* Workers may have been stopped with us (a frozen group, a paused machine) and need a moment to
- * show that they live, so the clock goes on a little before the deadline; it never goes back. */
-static int64_t return_at(const struct supervisor *supervisor, int64_t due_at)
-{
-	int64_t at = due_at - RETURN_MS;
-
-	return at > supervisor->attended_at ? at : supervisor->attended_at;
-}
-
-/*
- * The attended clock: time that passed while we ourselves were stopped or starved does not count
- * against any worker.
- */
+/* Now, by the attended clock. */
 static int64_t attend(struct supervisor *supervisor)
 {
-	int64_t now_ms = sys_now_ms() - supervisor->absent_ms, due_at = WORKER_NEVER;
+	int64_t due_at = WORKER_NEVER, now_ms, found_ms;
 
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (supervisor->pool[i]->due_at < due_at)
 			due_at = supervisor->pool[i]->due_at;
-	if (due_at != WORKER_NEVER && now_ms - due_at > ABSENT_MS) {
+	now_ms = attendance_now(&supervisor->attendance, sys_now_ms(), due_at, &found_ms);
+	if (found_ms > 0)
 		log_warning(NULL,
-			"was stopped or starved for %.3g s: no worker is held to account for it",
-			(double)(now_ms - due_at) / 1000);
-		supervisor->absent_ms += now_ms - return_at(supervisor, due_at);
-		now_ms = return_at(supervisor, due_at);
-	}
-	supervisor->attended_at = now_ms;
+			"was stopped or starved within the last %.3g s: no worker is held to "
+			"account for it",
+			(double)found_ms / 1000);
 	return now_ms;
 }
 

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attendance.h"
 #include "ending.h"
 #include "pidfile.h"
 #include "rate_limit.h"
@@ -51,9 +52,8 @@ struct supervisor {
 	struct ending ending;
 	struct walk walk;
 	int exit_status;
-	int64_t absent_ms;   /* how long we were stopped ourselves, all in all */
-	int64_t attended_at; /* what the attended clock showed last */
-	bool clearing;       /* all workers have gone; what they left behind is ended */
+	struct attendance attendance;
+	bool clearing; /* all workers have gone; what they left behind is ended */
 	int64_t clear_until;
 	ev_timer clear_timer;
 };
