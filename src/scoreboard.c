@@ -257,7 +257,8 @@ void scoreboard_set_worker(struct scoreboard *board, int slot, pid_t pid)
 	board->home[slot] = HOME_CURRENT;
 	board_line_write_worker(fresh, pid);
 	board_own_bytes_copy(scoreboard_line_in(board->lines, slot), fresh);
-	scoreboard_put_own(board, board->file.fd, slot, fresh);
+	/* The other bytes of ours are the same in an empty line. */
+	scoreboard_put(board, board->file.fd, slot, board_own_run[0], fresh);
 }
 
 void scoreboard_set_retiring(struct scoreboard *board, int slot)
