@@ -14,6 +14,7 @@
 #include "errmsg.h"
 #include "exit_status.h"
 #include "faults.h"
+#include "listener.h"
 #include "logger.h"
 #include "preflight.h"
 #include "run_pool.h"
@@ -137,7 +138,7 @@ static struct settings *load(const struct arguments *arguments, int *status)
 }
 
 static int supervise(const struct arguments *arguments, const struct settings *settings,
-	const struct startup_limits *limits)
+	const struct startup_limits *limits, struct passed_sockets *passed)
 {
 	const struct logger_settings log = {
 		.name = settings->preforkd.name,
@@ -155,7 +156,7 @@ static int supervise(const struct arguments *arguments, const struct settings *s
 	}
 	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
 		(int)getpid());
-	status = supervisor_run(settings, settings->files[0], limits);
+	status = supervisor_run(settings, settings->files[0], limits, passed);
 	logger_close();
 	return status;
 }
@@ -171,7 +172,7 @@ static int unknown_command(const char *command)
 }
 
 static int run_command(const struct arguments *arguments, const struct settings *settings,
-	const struct startup_limits *limits)
+	const struct startup_limits *limits, struct passed_sockets *passed)
 {
 	const char *command = arguments->command[0];
 	const int count = arguments->command_count;
@@ -181,15 +182,28 @@ static int run_command(const struct arguments *arguments, const struct settings 
 		return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 	}
 	if (strcmp(command, "run") == 0 && count == 2)
-		return run_pool(settings, arguments->command[1], limits);
+		return run_pool(settings, arguments->command[1], limits, passed);
 	if (strcmp(command, "config") == 0 || strcmp(command, "run") == 0)
 		return usage_error("wrong number of arguments for %s", command);
 	return unknown_command(command);
 }
 
+static int perform(const struct arguments *arguments, const struct settings *settings,
+	const struct startup_limits *limits, struct passed_sockets *passed)
+{
+	if (arguments->test) {
+		printf("%s: the configuration is good\n", arguments->config);
+		return EX_OK;
+	}
+	if (arguments->command_count > 0)
+		return run_command(arguments, settings, limits, passed);
+	return supervise(arguments, settings, limits, passed);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {.log_level = -1};
+	struct passed_sockets passed;
 	struct startup_limits limits;
 	struct settings *settings;
 	struct errmsg err;
@@ -202,15 +216,12 @@ int main(int argc, char **argv)
 	status = parse_arguments(&arguments, argc, argv);
 	if (status >= 0)
 		return status;
+	/* Before anything is opened that a wrong LISTEN_FDS could take for passed. */
+	passed_sockets_read(&passed);
 	settings = load(&arguments, &status);
-	if (!settings)
-		return status;
-	if (arguments.test)
-		printf("%s: the configuration is good\n", arguments.config);
-	else if (arguments.command_count > 0)
-		status = run_command(&arguments, settings, &limits);
-	else
-		status = supervise(&arguments, settings, &limits);
+	if (settings)
+		status = perform(&arguments, settings, &limits, &passed);
 	settings_free(settings);
+	passed_sockets_free(&passed);
 	return status;
 }

@@ -50,10 +50,9 @@ static int become(const struct pool_settings *pool, const struct settings *setti
 }
 
 int run_pool(const struct settings *settings, const char *pool_name,
-	const struct startup_limits *found_limits)
+	const struct startup_limits *found_limits, struct passed_sockets *passed)
 {
 	const struct pool_settings *pool = settings_pool(settings, pool_name);
-	struct passed_sockets passed;
 	struct socket_table sockets;
 	struct errmsg err;
 	int status;
@@ -62,13 +61,9 @@ int run_pool(const struct settings *settings, const char *pool_name,
 		fprintf(stderr, "preforkd: run: no [pool:%s] in the configuration\n", pool_name);
 		return EX_USAGE;
 	}
-	passed_sockets_read(&passed);
-	if (socket_table_open(&sockets, settings, &passed, &err) < 0) {
-		status = fail(exit_status_of_errno(errno), "run", &err);
-		passed_sockets_free(&passed);
-		return status;
-	}
-	passed_sockets_free(&passed);
+	if (socket_table_open(&sockets, settings, passed, &err) < 0)
+		return fail(exit_status_of_errno(errno), "run", &err);
+	passed_sockets_free(passed);
 	status = become(pool, settings, &sockets, found_limits);
 	socket_table_close(&sockets);
 	return status;

@@ -296,13 +296,12 @@ static int open_pools(struct supervisor *supervisor, struct errmsg *err)
 
 static int open_sockets(struct supervisor *supervisor, struct errmsg *err)
 {
-	struct passed_sockets passed;
 	int result, saved, unused;
 
-	passed_sockets_read(&passed);
-	result = socket_table_open(&supervisor->sockets, supervisor->settings, &passed, err);
+	result = socket_table_open(
+		&supervisor->sockets, supervisor->settings, supervisor->passed, err);
 	saved = errno;
-	unused = passed_sockets_free(&passed);
+	unused = passed_sockets_free(supervisor->passed);
 	if (unused > 0)
 		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",
 			unused);
@@ -341,12 +340,13 @@ static void supervisor_close(struct supervisor *supervisor)
 }
 
 int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct startup_limits *found_limits)
+	const struct startup_limits *found_limits, struct passed_sockets *passed)
 {
 	struct supervisor supervisor = {
 		.settings = settings,
 		.config_path = config_path,
 		.found_limits = found_limits,
+		.passed = passed,
 		.runtime_dir = {.fd = -1, .lock_fd = -1},
 		.pidfile = {.fd = -1},
 		.reports = {.read_fd = -1, .write_fd = -1},

@@ -21,6 +21,7 @@
 #include "walk.h"
 
 struct errmsg;
+struct passed_sockets;
 struct pool;
 struct settings;
 struct startup_limits;
@@ -43,6 +44,7 @@ struct supervisor {
 
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;
+	struct passed_sockets *passed; /* borrowed, empty once the sockets are open */
 	struct socket_table sockets;
 	struct spawn_reports reports;
 	struct pool **pool; /* owned */
@@ -58,8 +60,8 @@ struct supervisor {
 	ev_timer clear_timer;
 };
 
-/* Supervises until the end; the exit status (sysexits(3)). */
+/* Supervises until the end; the exit status (sysexits(3)). Takes what was passed. */
 int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct startup_limits *found_limits);
+	const struct startup_limits *found_limits, struct passed_sockets *passed);
 
 #endif

@@ -6,10 +6,12 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 START_TEST(who_was_stopped_with_the_supervisor_gets_a_moment)
 {
@@ -73,6 +75,32 @@ START_TEST(nothing_that_can_be_watched_leaves_a_slower_supervisor)
 }
 END_TEST
 
+/* They were promised more descriptors than they got: what is opened meanwhile is no socket. */
+static void promised_too_many(void)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "12", 1);
+	setenv("LISTEN_FDNAMES", "main:main", 1);
+	for (int fd = 3; fd < 20; fd++)
+		close(fd);
+}
+
+START_TEST(nothing_of_our_own_is_taken_for_a_socket_passed_in)
+{
+	config("log_file = @dir@/app.log\n[socket:main]\nlisten = unix:@dir@/main\n"
+	       "[pool:web]\nmax_workers = 1\nsockets = main\ncommand = @worker@ http\n");
+	daemon_start_as(promised_too_many, (const char *const[]){NULL});
+	WAIT_FOR(worker_count() == 1);
+	ck_assert(file_exists("main"));
+	ck_assert(!file_has("app.log", "passed"));
+	EXPECT_STOP();
+	ck_assert(file_has("app.log", "stopped"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("findings");
@@ -81,5 +109,6 @@ int main(void)
 
 	tcase_add_test(times, who_was_stopped_with_the_supervisor_gets_a_moment);
 	tcase_add_test(faults, nothing_that_can_be_watched_leaves_a_slower_supervisor);
+	tcase_add_test(faults, nothing_of_our_own_is_taken_for_a_socket_passed_in);
 	return harness_main(suite);
 }
