@@ -333,11 +333,23 @@ static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
 	return plan.wake_at;
 }
 
-static void judge(struct pool *pool, const struct policy_rule *rule, int ready)
+/* How many have to be ready for the first time. Of a dynamic pool's start_workers some may have
+ * ended again: once nobody is starting any more, those that are kept are enough. */
+static int first_workers(
+	const struct pool *pool, const struct policy_rule *rule, const struct policy_census *census)
 {
-	const int first = rule->dynamic ? rule->start_workers : rule->max_workers;
+	if (!rule->dynamic)
+		return rule->max_workers;
+	if (pool->memory.initial_done && census->starting == 0 &&
+		rule->min_spare < rule->start_workers)
+		return rule->min_spare;
+	return rule->start_workers;
+}
 
-	if (ready >= first)
+static void judge(struct pool *pool, const struct policy_rule *rule,
+	const struct policy_census *census, int ready)
+{
+	if (ready >= first_workers(pool, rule, census))
 		pool->first_ready = true;
 	switch ((enum crash_loop_rule)pool->settings->crash_loop) {
 	case CRASH_LOOP_BACKOFF: return;
@@ -358,7 +370,7 @@ static int64_t decide(struct pool *pool, int64_t now_ms)
 	int ready;
 
 	census = take_census(pool, &ready);
-	judge(pool, &rule, ready);
+	judge(pool, &rule, &census, ready);
 	return pool->gave_up ? WORKER_NEVER : carry_out(pool, &rule, &census, now_ms);
 }
 

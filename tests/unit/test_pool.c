@@ -131,6 +131,22 @@ START_TEST(spares_follow_the_load)
 }
 END_TEST
 
+/* Nobody replaces it, so nobody must wait for it. */
+START_TEST(one_that_ends_at_the_start_holds_up_no_readiness)
+{
+	struct pool_world world;
+
+	world_begin(&world, FAST "max_workers = 6\nmin_spare_workers = 2\nstart_workers = 4\n");
+	world_crash(&world, 3, SIGKILL);
+	world_say(&world, 0, 2, "_");
+	ck_assert(!world.pool->first_ready);
+	world_say(&world, 2, 3, "_");
+	ck_assert(world.pool->first_ready);
+	ck_assert_uint_eq(fake_sys_living(), 3);
+	world_end(&world);
+}
+END_TEST
+
 START_TEST(grow_and_shrink)
 {
 	struct pool_world world;
@@ -533,6 +549,7 @@ int main(void)
 	tcase_add_test(number, the_slot_of_a_dead_worker_is_cleared);
 	tcase_add_test(number, a_thousand_start_in_batches);
 	tcase_add_test(number, spares_follow_the_load);
+	tcase_add_test(number, one_that_ends_at_the_start_holds_up_no_readiness);
 	tcase_add_test(number, grow_and_shrink);
 	tcase_add_test(number, growing_waits_for_those_who_leave);
 	tcase_add_test(number, drain_and_resume);
