@@ -51,6 +51,23 @@ static void check_parent(const struct fault_place *place, const char *key, const
 	free(folder);
 }
 
+/* A file that is written anew and removed at exit must not be one that is needed. */
+static void check_replaced(const struct fault_place *place, const char *key, const char *path)
+{
+	const struct settings *settings = place->settings;
+	struct stat found, config;
+
+	check_parent(place, key, path);
+	if (lstat(path, &found) < 0)
+		return;
+	if (S_ISCHR(found.st_mode) || S_ISBLK(found.st_mode) || S_ISSOCK(found.st_mode))
+		fault_place_add(place, key, "\"%.400s\" is a device or a socket", path);
+	for (size_t i = 0; i < settings->file_count; i++)
+		if (stat(settings->files[i], &config) == 0 && config.st_dev == found.st_dev &&
+			config.st_ino == found.st_ino)
+			fault_place_add(place, key, "\"%.400s\" is the configuration", path);
+}
+
 /* --- [preforkd] and [socket:NAME] -------------------------------------------------------- */
 
 static void check_preforkd(const struct settings *settings, struct faults *faults)
@@ -59,7 +76,7 @@ static void check_preforkd(const struct settings *settings, struct faults *fault
 	struct fault_place place = fault_place_preforkd(settings, faults);
 
 	if (preforkd->pid_file)
-		check_parent(&place, "pid_file", preforkd->pid_file);
+		check_replaced(&place, "pid_file", preforkd->pid_file);
 	if (preforkd->log_file && *preforkd->log_file == '/')
 		check_parent(&place, "log_file", preforkd->log_file);
 }
@@ -263,7 +280,7 @@ static void check_pool(
 	check_output(&place, "stdout", &pool->standard_output);
 	check_output(&place, "stderr", &pool->standard_error);
 	if (pool->scoreboard_file)
-		check_parent(&place, "scoreboard_file", pool->scoreboard_file);
+		check_replaced(&place, "scoreboard_file", pool->scoreboard_file);
 	free(directory);
 }
 

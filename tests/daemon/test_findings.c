@@ -101,12 +101,27 @@ START_TEST(nothing_of_our_own_is_taken_for_a_socket_passed_in)
 }
 END_TEST
 
+/* Both are written anew and removed at exit. */
+START_TEST(the_configuration_is_no_place_for_a_scoreboard_or_a_pid)
+{
+	config("pid_file = app.ini\n[pool:web]\nmax_workers = 1\ncommand = @worker@\n"
+	       "scoreboard_file = ./app.ini\n");
+	daemon_start();
+	EXPECT_EXIT(78);
+	ck_assert(log_has("[preforkd] pid_file: ") && log_has("[pool:web] scoreboard_file: "));
+	ck_assert_int_eq(log_count("is the configuration\n"), 2);
+	ck_assert(file_has("app.ini", "[pool:web]"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("findings");
 	TCase *faults = harness_case(suite, "faults");
+	TCase *files = harness_case(suite, "files");
 	TCase *times = harness_case(suite, "times");
 
+	tcase_add_test(files, the_configuration_is_no_place_for_a_scoreboard_or_a_pid);
 	tcase_add_test(times, who_was_stopped_with_the_supervisor_gets_a_moment);
 	tcase_add_test(faults, nothing_that_can_be_watched_leaves_a_slower_supervisor);
 	tcase_add_test(faults, nothing_of_our_own_is_taken_for_a_socket_passed_in);

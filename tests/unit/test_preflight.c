@@ -98,6 +98,8 @@ static const struct {
 	{POOL "stdout=@/sub\n", "t:3: [pool:p] stdout: \"@/sub\" is a folder\n"},
 	{POOL "scoreboard_file=@/plain/x\n",
 		"t:3: [pool:p] scoreboard_file: the folder \"@/plain\": Not a directory\n"},
+	{POOL "scoreboard_file=/dev/null\n",
+		"t:3: [pool:p] scoreboard_file: \"/dev/null\" is a device or a socket\n"},
 	{"[preforkd]\npid_file=@/none/x\nlog_file=@/none/y\n" POOL,
 		"t:2: [preforkd] pid_file: the folder \"@/none\": No such file or directory\n"
 		"t:3: [preforkd] log_file: the folder \"@/none\": No such file or directory\n"},
