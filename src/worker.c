@@ -306,9 +306,16 @@ static void do_due(struct worker *worker, enum worker_due due, int64_t now_ms)
 	}
 }
 
+/* What a word from the worker can avert. */
+static bool may_be_averted(enum worker_due due)
+{
+	return due == DUE_HEARTBEAT || due == DUE_REQUEST || due == DUE_START_TIMEOUT;
+}
+
 int64_t worker_advance(struct worker *worker, int64_t now_ms)
 {
 	struct worker_context *context = worker->context;
+	bool looked = false;
 	enum worker_due due;
 	int64_t at;
 
@@ -318,13 +325,11 @@ int64_t worker_advance(struct worker *worker, int64_t now_ms)
 		if (at > now_ms || worker->ended)
 			return at;
 		/* The hold-off of the scoreboard must not cost a worker its life. */
-		if (due == DUE_HEARTBEAT || due == DUE_REQUEST || due == DUE_START_TIMEOUT) {
-			int64_t sign_at = worker->times.sign_at;
-
+		if (!looked && may_be_averted(due)) {
 			worker_observe(worker,
 				scoreboard_reread(context->board, worker->record.slot), now_ms);
-			if (worker->times.sign_at != sign_at)
-				continue;
+			looked = true;
+			continue;
 		}
 		do_due(worker, due, now_ms);
 	}

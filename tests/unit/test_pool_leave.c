@@ -468,6 +468,29 @@ START_TEST(one_job_for_too_long)
 END_TEST
 
 /* Without a count, one long job and many short ones look the same. */
+/* Even when it had given another sign of life a moment before. */
+START_TEST(a_job_that_ends_at_the_last_moment_is_no_long_one)
+{
+	struct pool_world world;
+	struct worker *worker;
+	char line[BOARD_LINE_BYTES];
+
+	world_begin(&world, FAST "max_workers = 1\nrequest_timeout = 5s\n");
+	world_write(&world, 0, BOARD_JOBS_AT, "0");
+	world_say(&world, 0, 1, "B");
+	worker = world_worker(&world, 0);
+	fake_sys_advance_ms(5000);
+	memcpy(line, worker->line, sizeof(line));
+	line[BOARD_BEAT_AT] = '+';
+	worker_observe(worker, line, fake_sys_now_ms());
+	world_write(&world, 0, BOARD_STATE_AT, "_+");
+	worker_advance(worker, fake_sys_now_ms());
+	ck_assert_uint_eq(world_signals(world_pid(&world, 0)), 0);
+	ck_assert_int_eq(world_count(&world, CLASS_IDLE), 1);
+	world_end(&world);
+}
+END_TEST
+
 START_TEST(a_long_job_without_a_count_is_only_said)
 {
 	struct pool_world world;
@@ -530,6 +553,7 @@ int main(void)
 	tcase_add_test(hanging, a_hung_worker_may_leave_a_trace_first);
 	tcase_add_test(hanging, hung_while_retiring);
 	tcase_add_test(hanging, one_job_for_too_long);
+	tcase_add_test(hanging, a_job_that_ends_at_the_last_moment_is_no_long_one);
 	tcase_add_test(hanging, a_long_job_without_a_count_is_only_said);
 	tcase_add_test(hanging, a_kill_that_was_not_ours_is_told_apart);
 	return test_main(suite);
