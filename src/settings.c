@@ -25,6 +25,15 @@ const struct pool_settings *settings_pool(const struct settings *settings, const
 	return NULL;
 }
 
+bool pool_settings_use(const struct pool_settings *pool, const char *socket)
+{
+	for (size_t i = 0; i < pool->sockets.count; i++)
+		if (strcmp(pool->sockets.word[i], socket) == 0)
+			return true;
+	return pool->standard_input.kind == STDIO_SOCKET &&
+	       strcmp(pool->standard_input.target, socket) == 0;
+}
+
 bool pool_settings_dynamic(const struct pool_settings *pool)
 {
 	return pool->min_spare_workers != SETTING_UNSET;

@@ -144,6 +144,8 @@ struct settings {
 const struct socket_settings *settings_socket(const struct settings *settings, const char *name);
 const struct pool_settings *settings_pool(const struct settings *settings, const char *name);
 
+/* Does the pool inherit this socket, as one of `sockets` or as `stdin`? */
+bool pool_settings_use(const struct pool_settings *pool, const char *socket);
 /* Has the pool min_spare_workers, so that its number follows the load? */
 bool pool_settings_dynamic(const struct pool_settings *pool);
 

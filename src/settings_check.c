@@ -138,19 +138,10 @@ static void check_kind(const struct fault_place *place, const struct socket_sett
 		fault_place_add(place, "type", "seqpacket needs a unix socket");
 }
 
-static bool pool_uses(const struct pool_settings *pool, const char *socket)
-{
-	for (size_t i = 0; i < pool->sockets.count; i++)
-		if (strcmp(pool->sockets.word[i], socket) == 0)
-			return true;
-	return pool->standard_input.kind == STDIO_SOCKET &&
-	       strcmp(pool->standard_input.target, socket) == 0;
-}
-
 static bool is_used(const struct settings *settings, const char *socket)
 {
 	for (size_t i = 0; i < settings->pool_count; i++)
-		if (pool_uses(&settings->pools[i], socket))
+		if (pool_settings_use(&settings->pools[i], socket))
 			return true;
 	return false;
 }

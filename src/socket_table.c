@@ -14,19 +14,10 @@
 #include "settings.h"
 #include "users.h"
 
-static bool pool_uses(const struct pool_settings *pool, const char *name)
-{
-	for (size_t i = 0; i < pool->sockets.count; i++)
-		if (strcmp(pool->sockets.word[i], name) == 0)
-			return true;
-	return pool->standard_input.kind == STDIO_SOCKET &&
-	       strcmp(pool->standard_input.target, name) == 0;
-}
-
 static const struct pool_settings *first_user_of(const struct settings *settings, const char *name)
 {
 	for (size_t i = 0; i < settings->pool_count; i++)
-		if (pool_uses(&settings->pools[i], name))
+		if (pool_settings_use(&settings->pools[i], name))
 			return &settings->pools[i];
 	return NULL;
 }
