@@ -72,7 +72,7 @@ enum policy_reason {
 struct policy_plan {
 	int start;
 	int retire_idle; /* idle ones only, the longest idle first */
-	int retire_any;  /* idle, then unknown, starting, busy ones */
+	int retire_any;  /* idle, then starting, unknown, busy ones */
 	int64_t wake_at; /* decide again then at the latest; POLICY_NEVER */
 	enum policy_reason reason;
 	int lacking; /* how many more are wanted than may be started now */

@@ -148,7 +148,6 @@ void pool_free(struct pool *pool)
 	free(pool->slot);
 	ev_timer_stop(pool->place.loop, &pool->timer);
 	hooks_end(&pool->hooks);
-	streams_close_all(&pool->sinks);
 	sinks_fini(&pool->sinks);
 	scoreboard_close(pool->context.board);
 	launch_fini(&pool->launch);

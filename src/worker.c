@@ -204,7 +204,6 @@ static void take_readiness(struct worker *worker, int64_t now_ms)
 
 	if (worker->activity == ACTIVITY_NONE || context->settings->ready == READY_ALIVE)
 		return;
-	context->board_seen = true;
 	context->limits.ready_when_alive = false;
 	get_ready(worker, now_ms);
 }
@@ -366,7 +365,6 @@ void worker_forget(struct worker *worker)
 	ev_io_stop(worker->context->loop, &worker->exit_watcher);
 	sys_close(worker->pidfd);
 	worker->pidfd = -1;
-	worker->record.state = WORKER_EMPTY;
 }
 
 void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms)

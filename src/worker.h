@@ -35,7 +35,6 @@ struct worker_context {
 	struct ev_loop *loop;
 	const struct pool_settings *settings;
 	struct worker_limits limits;
-	bool board_seen; /* some worker has written a state: with `ready = auto` all must */
 	struct scoreboard *board;
 	void (*changed)(void *pool); /* a fact was recorded: reconcile */
 	void *pool;
@@ -99,7 +98,7 @@ bool worker_forward(struct worker *worker, int signal_number);
 
 /* Ends what is left of its process group, reaps it, empties the slot. */
 void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms);
-/* Stops watching without touching the process (our own exit). */
+/* Stops watching without touching the process (our own exit); the worker is not used again. */
 void worker_forget(struct worker *worker);
 
 bool worker_present(const struct worker *worker);
