@@ -7,7 +7,9 @@
  */
 #include "harness.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +31,18 @@ static inline int lines_with(int at, char byte)
 	for (off_t left = file_size("run/web.scoreboard"); left >= LINE; left -= LINE, text += LINE)
 		count += text[at] == byte;
 	return count;
+}
+
+/* A worker that lies beside testworker. */
+static inline const char *worker_named(const char *name)
+{
+	static char path[PATH_MAX];
+	char folder[PATH_MAX / 2];
+
+	snprintf(folder, sizeof(folder), "%s", worker_program());
+	*strrchr(folder, '/') = '\0';
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
 }
 
 static inline int in_state(char state)
