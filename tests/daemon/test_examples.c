@@ -1,0 +1,208 @@
+/* The examples do what they are shown for: they serve under the daemon, keep their lines of the
+ * scoreboard, and leave when asked, with the job at hand done. */
+#include "harness.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dynamic_pool.h"
+
+#define REQUESTS 20
+
+/* The built one is beside the daemon, the scripts are in the source tree that make tells. */
+static const char *example(const char *name)
+{
+	static char path[PATH_MAX];
+	const char *source = getenv("srcdir"), *daemon = preforkd_program();
+	bool built = strcmp(name, "hello") == 0;
+	char found[PATH_MAX];
+
+	snprintf(found, sizeof(found), "%.*s/examples/%s",
+		built ? (int)(strrchr(daemon, '/') - daemon) : PATH_MAX / 2,
+		built    ? daemon
+		: source ? source
+			 : ".",
+		name);
+	ck_assert_msg(realpath(found, path) != NULL, "%s is not there", found);
+	return path;
+}
+
+static bool has_program(const char *name)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
+	return system(command) == 0;
+}
+
+/* What all lines say together. */
+static long jobs(void)
+{
+	const char *text = file_text("run/web.scoreboard");
+	long sum = 0;
+
+	for (off_t left = file_size("run/web.scoreboard"); left >= LINE; left -= LINE, text += LINE)
+		sum += strtol(text + 12, NULL, 10);
+	return sum;
+}
+
+static int start(const char *interpreter, const char *name, const char *keys)
+{
+	int port = free_port();
+
+	config("[socket:tcp]\nlisten = 127.0.0.1:%d\n[pool:web]\nsockets = tcp\nready = "
+	       "scoreboard\ncommand = %s %s\n%s",
+		port, interpreter, example(name), keys);
+	daemon_start();
+	return port;
+}
+
+static void expect_stop_unforced(void)
+{
+	EXPECT_STOP();
+	ck_assert(!log_has("killing it"));
+	ck_assert(!log_has("Traceback") && !log_has(" at line "));
+}
+
+/* --- servers --- */
+
+static const struct {
+	const char *interpreter, *name, *says;
+} servers[] = {
+	{"", "hello", "Hello from pid "},
+	{"python3", "worker.py", "Hello from Python"},
+	{"perl", "worker.pl", "Hello from Perl"},
+};
+#define SERVERS (int)(sizeof(servers) / sizeof(servers[0]))
+
+static bool can_run(int server)
+{
+	return !*servers[server].interpreter || has_program(servers[server].interpreter);
+}
+
+START_TEST(serves_and_counts_its_jobs)
+{
+	SKIP_UNLESS(can_run(_i), "its interpreter is not there");
+	int port = start(servers[_i].interpreter, servers[_i].name, "max_workers = 2\n");
+
+	WAIT_FOR(in_state('_') == 2);
+	for (int i = 0; i < REQUESTS; i++) {
+		const char *answer = http_get(port, "/");
+
+		ck_assert_msg(answer && strncmp(answer, servers[_i].says, 10) == 0, "%s", answer);
+	}
+	WAIT_FOR(jobs() == REQUESTS && in_state('_') == 2);
+	expect_stop_unforced();
+}
+END_TEST
+
+/* Connections that are not yet a request make it busy. */
+START_TEST(is_busy_while_it_serves_and_finishes_when_asked_to_leave)
+{
+	int fds[2];
+
+	SKIP_UNLESS(can_run(_i), "its interpreter is not there");
+	int port = start(servers[_i].interpreter, servers[_i].name,
+		"max_workers = 8\nmin_spare_workers = 1\n");
+
+	WAIT_FOR(in_state('_') == 1);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = port_connect(port);
+		WAIT_FOR(in_state('W') == i + 1);
+	}
+	WAIT_FOR(worker_count() >= 3 && in_state('_') >= 1);
+	daemon_kill(SIGTERM);
+	nap_ms(100);
+	for (int i = 0; i < 2; i++)
+		ck_assert_ptr_nonnull(http_exchange(fds[i], "/"));
+	EXPECT_EXIT(0);
+	ck_assert(!log_has("killing it"));
+}
+END_TEST
+
+START_TEST(goes_when_it_is_surplus)
+{
+	SKIP_UNLESS(can_run(_i), "its interpreter is not there");
+	int port = start(servers[_i].interpreter, servers[_i].name,
+		"max_workers = 5\nmin_spare_workers = 1\nmax_spare_workers = 1\n"
+		"start_workers = 4\nidle_timeout = 100ms\n");
+
+	WAIT_FOR(retirements() == 3 && worker_count() == 1);
+	ck_assert_ptr_nonnull(http_get(port, "/"));
+	expect_stop_unforced();
+}
+END_TEST
+
+START_TEST(hello_takes_its_time)
+{
+	int port = start("", "hello", "max_workers = 1\n");
+	int64_t began;
+
+	WAIT_FOR(in_state('_') == 1);
+	began = now_ms();
+	ck_assert_ptr_nonnull(http_get(port, "/sleep?ms=200"));
+	ck_assert_int_ge(now_ms() - began, 200);
+	expect_stop_unforced();
+}
+END_TEST
+
+/* --- the shell's --- */
+
+START_TEST(the_shell_worker_does_each_job_once)
+{
+	ck_assert_int_eq(mkdir(path_of("spool"), 0755), 0);
+	for (int i = 0; i < REQUESTS; i++)
+		file_write(path_of("spool/%d.job", i), "echo %d is done; echo >>%s\n", i,
+			path_of("done"));
+	config("[pool:web]\nmax_workers = 3\nready = scoreboard\ncommand = sh %s @dir@/spool\n",
+		example("worker.sh"));
+	daemon_start();
+	WAIT_FOR(jobs() == REQUESTS && in_state('_') == 3);
+	ck_assert_int_eq(file_size("done"), REQUESTS);
+	for (int i = 0; i < REQUESTS; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "%d is done\n", i);
+		ck_assert_str_eq(file_text(path_of("spool/%d.out", i)), text);
+		ck_assert(!file_exists(path_of("spool/%d.job", i)));
+	}
+	expect_stop_unforced();
+}
+END_TEST
+
+START_TEST(the_shell_worker_finishes_its_job_when_asked_to_leave)
+{
+	ck_assert_int_eq(mkdir(path_of("spool"), 0755), 0);
+	config("[pool:web]\nmax_workers = 1\nready = scoreboard\ncommand = sh %s @dir@/spool\n",
+		example("worker.sh"));
+	daemon_start();
+	WAIT_FOR(in_state('_') == 1);
+	file_write("spool/1.part", "echo begun; sleep 0.5; echo ended\n");
+	rename(path_of("spool/1.part"), path_of("spool/1.job"));
+	WAIT_FOR(file_has("spool/1.out", "begun"));
+	ck_assert_int_eq(board_byte("web", 0, 0), 'W');
+	expect_stop_unforced();
+	ck_assert_str_eq(file_text("spool/1.out"), "begun\nended\n");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("examples");
+	TCase *serving = harness_case(suite, "servers");
+	TCase *shell = harness_case(suite, "shell");
+
+	tcase_add_loop_test(serving, serves_and_counts_its_jobs, 0, SERVERS);
+	tcase_add_loop_test(
+		serving, is_busy_while_it_serves_and_finishes_when_asked_to_leave, 0, SERVERS);
+	tcase_add_loop_test(serving, goes_when_it_is_surplus, 0, SERVERS);
+	tcase_add_test(serving, hello_takes_its_time);
+	tcase_add_test(shell, the_shell_worker_does_each_job_once);
+	tcase_add_test(shell, the_shell_worker_finishes_its_job_when_asked_to_leave);
+	return harness_main(suite);
+}
