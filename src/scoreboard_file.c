@@ -119,6 +119,9 @@ static int put_in_place(const struct scoreboard_file *file, int fd, const char *
 	struct stat status;
 	int result = renameat(file->dir_fd, temporary, file->dir_fd, file->name);
 
+	/* A folder is all that rename(2) does not replace; one with something in it stays. */
+	if (result < 0 && errno == EISDIR && unlinkat(file->dir_fd, file->name, AT_REMOVEDIR) == 0)
+		result = renameat(file->dir_fd, temporary, file->dir_fd, file->name);
 	if (result == 0 && fstat(fd, &status) == 0 && !name_leads_to(file, &status)) {
 		errno = EBUSY; /* somebody is at work in the folder this very moment */
 		result = -1;
