@@ -337,6 +337,8 @@ static void undo_fork(pid_t pid)
 	siginfo_t info;
 	int killed = sys_kill_child(pid, SIGKILL);
 
+	/* It may have got as far as making children of its own. */
+	sys_kill_group(pid, SIGKILL);
 	while (sys_wait_child(pid, &info, killed ? WNOHANG : 0) && errno == EINTR)
 		;
 	errno = saved;

@@ -42,6 +42,17 @@ static inline void test_needs_kernel(void)
 	exit(77);
 }
 
+/* By what a test should do less than usual, or wait longer: sanitizers say so in the environment. */
+static inline unsigned test_slowness(void)
+{
+	const char *given = getenv("PREFORKD_TEST_SLOWNESS");
+	int slowness = given ? atoi(given) : 1;
+
+	if (test_on_valgrind())
+		return 20;
+	return slowness > 1 ? (unsigned)slowness : 1;
+}
+
 /* The seed of this run, printed so that the run can be repeated. */
 static inline uint64_t test_seed(void)
 {

@@ -1,0 +1,255 @@
+/*
+ * The laws of a pool. Each is one small question; the first that is broken is named. Check's own
+ * assertions cost a system call each, too many here.
+ */
+#include "pool_law.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backoff.h"
+
+#define FIRST_PID 5000 /* fake_sys.c's */
+
+static bool inotify_is_faked;
+
+/* These three in the place of the C library's: a descriptor that never tells anything. */
+int inotify_init1(int flags)
+{
+	if (!inotify_is_faked)
+		return (int)syscall(SYS_inotify_init1, flags);
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	if (!inotify_is_faked)
+		return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
+	return 1;
+}
+
+int inotify_rm_watch(int fd, int mark)
+{
+	if (!inotify_is_faked)
+		return (int)syscall(SYS_inotify_rm_watch, fd, mark);
+	return 0;
+}
+
+void law_in_memory(void)
+{
+	if (access("/dev/shm", W_OK | X_OK) == 0)
+		setenv("TMPDIR", "/dev/shm", 0);
+}
+
+void law_without_inotify(void)
+{
+	inotify_is_faked = true;
+}
+
+void law_show(struct pool_world *world)
+{
+	world->pool->board_dirty = true;
+	pool_mark_dirty(world->pool);
+}
+
+static struct law_process *process_of(struct law *law, pid_t pid)
+{
+	if (pid < FIRST_PID || pid >= FIRST_PID + LAW_PIDS)
+		ck_abort_msg("too many processes for one world");
+	return &law->process[pid - FIRST_PID];
+}
+
+static void on_signal(pid_t pid, int number, bool group, void *context)
+{
+	struct law_process *process = process_of(context, pid);
+
+	if (number == SIGCONT || number == SIGUSR1) /* what is forwarded here */
+		return;
+	if (number == SIGKILL && group) {
+		process->group_kills++;
+	} else if (number == SIGKILL) {
+		process->kills++;
+	} else {
+		if (process->last_soft == number)
+			process->soft = 100;
+		process->soft++;
+		process->last_soft = number;
+	}
+}
+
+void law_begin(struct law *law, struct pool_world *world)
+{
+	memset(law, 0, sizeof(*law));
+	law->world = world;
+	law->longest_wait_ms = world->pool->settings->err_respawn_max_ms;
+	if (world->pool->settings->spawn_interval_ms > law->longest_wait_ms)
+		law->longest_wait_ms = world->pool->settings->spawn_interval_ms;
+	law->forks = fake_sys_count(FAKE_FORK);
+	law_note(law);
+	fake_sys_on_signal(on_signal, law);
+}
+
+void law_note(struct law *law)
+{
+	const int max_workers = pool_rule(law->world->pool).max_workers;
+
+	if (max_workers > law->max_workers)
+		law->max_workers = max_workers;
+}
+
+void law_stop(struct law *law, int signal_number)
+{
+	struct pool *pool = law->world->pool;
+
+	if (!pool->stopping) {
+		world_settle(law->world);
+		law->stop_forks = fake_sys_count(FAKE_FORK);
+	}
+	law->stops++;
+	pool_begin_stop(pool);
+	pool_stop_all(pool, signal_number, fake_sys_now_ms());
+}
+
+static const char *look_at_worker(struct law *law, const struct worker *worker, int slot)
+{
+	struct law_process *process = process_of(law, worker->record.pid);
+
+	if (worker->record.slot != slot)
+		return "a worker is in the wrong slot";
+	if (worker->ended || !fake_sys_alive(worker->record.pid))
+		return "a worker that has ended is still there";
+	if (process->soft > 1 + law->stops)
+		return "a worker got a soft signal too often";
+	if (process->kills > 1 || process->group_kills > 1)
+		return "a worker was killed twice";
+	if (process->retired_at != 0 && process->retired_at != worker->times.retired_at)
+		return "a worker was asked to retire twice";
+	process->retired_at = worker->times.retired_at;
+	return NULL;
+}
+
+static const char *look_at_workers(struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+	const char *wrong = NULL;
+	int present = 0;
+
+	for (int i = 0; i < pool->slot_count && !wrong; i++) {
+		if (!worker_present(pool->slot[i]))
+			continue;
+		present++;
+		wrong = look_at_worker(law, pool->slot[i], i);
+	}
+	if (wrong)
+		return wrong;
+	if (present != pool->present)
+		return "the workers are miscounted";
+	if (fake_sys_living() != (unsigned)present)
+		return "processes live that are no workers";
+	return NULL;
+}
+
+static int lacking(const struct pool_world *world, const struct policy_rule *rule)
+{
+	const int spare = world_count(world, CLASS_STARTING) + world_count(world, CLASS_UNKNOWN) +
+			  world_count(world, CLASS_IDLE);
+
+	if (rule->dynamic)
+		return rule->min_spare - spare;
+	return rule->max_workers - spare - world_count(world, CLASS_BUSY);
+}
+
+/* Every need that is not met has a timer armed, and so has everybody who must leave. */
+static const char *look_at_timer(const struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+	const struct policy_rule rule = pool_rule(pool);
+	const int64_t now_ms = fake_sys_now_ms();
+
+	if (pool->due_at < now_ms)
+		return "something is overdue";
+	if ((pool->due_at != WORKER_NEVER) != (bool)ev_is_active(&pool->timer))
+		return "the timer is not armed as it should be";
+	for (int i = 0; i < pool->slot_count; i++) {
+		const struct worker *worker = pool->slot[i];
+
+		if (worker->record.state >= WORKER_RETIRING && !worker->times.kill_warned &&
+			pool->due_at == WORKER_NEVER)
+			return "nobody will see to it that a worker leaves";
+	}
+	if (pool->stopping || pool->gave_up || lacking(law->world, &rule) <= 0 ||
+		pool->present >= rule.max_workers)
+		return NULL;
+	if (pool->due_at > now_ms + law->longest_wait_ms)
+		return "nobody will start what lacks";
+	return NULL;
+}
+
+static const char *look_at_starts(struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+	const unsigned forks = fake_sys_count(FAKE_FORK);
+	const bool any = forks > law->forks;
+	int max_workers;
+
+	law_note(law);
+	max_workers = law->max_workers;
+	law->max_workers = pool_rule(pool).max_workers;
+	law->forks = forks;
+	if (pool->stopping && forks != law->stop_forks)
+		return "something was started after the stop";
+	if (any && pool->present > max_workers)
+		return "a worker too many was started";
+	return NULL;
+}
+
+const char *law_look(struct law *law)
+{
+	const char *wrong;
+
+	world_settle(law->world);
+	if (fake_sys_strays() != 0)
+		return "a signal went to a stranger";
+	if (fake_sys_zombies() != 0)
+		return "somebody was not reaped";
+	wrong = look_at_workers(law);
+	if (!wrong)
+		wrong = look_at_timer(law);
+	return wrong ? wrong : look_at_starts(law);
+}
+
+/* KILL to the group comes before the leader is reaped, so each process there ever was has it. */
+static const char *look_at_the_dead(void)
+{
+	unsigned reaped = 0;
+
+	for (pid_t pid = FIRST_PID; pid <= fake_sys_last_pid(); pid++) {
+		if (fake_sys_alive(pid))
+			continue;
+		reaped++;
+		if (fake_sys_group_signals_to(pid, SIGKILL) == 0)
+			return "a group was left behind";
+	}
+	if (fake_sys_last_pid() != 0 && fake_sys_count(FAKE_WAIT) != reaped)
+		return "somebody was reaped twice";
+	return NULL;
+}
+
+const char *law_look_at_end(struct law *law)
+{
+	struct pool *pool = law->world->pool;
+	const int64_t patience_ms = 2 * pool->settings->stop_timeout_ms + WORKER_UNKILLABLE_MS;
+	const char *wrong = law_look(law);
+
+	if (wrong)
+		return wrong;
+	world_pass(law->world, patience_ms + 1000);
+	if (!pool_empty(pool) && !pool_stuck(pool))
+		return "the stop does not end";
+	wrong = law_look(law);
+	return wrong ? wrong : look_at_the_dead();
+}
