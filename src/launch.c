@@ -268,7 +268,7 @@ static int expand_command(struct launch *launch, int slot, struct errmsg *err)
 static int expand_directory(struct launch *launch, int slot, struct errmsg *err)
 {
 	free(launch->directory);
-	launch->directory = NULL;
+	launch->plan.directory = launch->directory = NULL;
 	if (launch->settings->directory) {
 		launch->directory = launch_expand(launch, launch->settings->directory, slot, err);
 		if (!launch->directory)
