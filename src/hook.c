@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +27,29 @@ struct hook {
 	struct hook *next;
 	struct log_subject subject; /* the worker it is about, with the hook's own pid */
 	int pidfd;
+	bool killed;
 	ev_io exit_watcher;
 	ev_timer limit;
 };
+
+__attribute__((format(printf, 3, 4))) static void complain(
+	struct hooks *hooks, const struct log_subject *subject, const char *format, ...)
+{
+	struct errmsg text;
+	uint64_t held_back;
+	va_list arguments;
+
+	if (!rate_limit_pass(&hooks->telling, sys_now_ms(), &held_back))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text.text, sizeof(text.text), format, arguments);
+	va_end(arguments);
+	if (held_back > 0)
+		log_warning(subject, "on_exit: %s (and %" PRIu64 " complaints before)", text.text,
+			held_back);
+	else
+		log_warning(subject, "on_exit: %s", text.text);
+}
 
 static void hook_free(struct hook *hook)
 {
@@ -35,9 +57,10 @@ static void hook_free(struct hook *hook)
 	siginfo_t info = {0};
 
 	sys_kill_group(hook->subject.pid, SIGKILL);
-	if (sys_wait_child(hook->subject.pid, &info, 0) == 0 &&
+	/* One that has not ended yet will be reaped as any stranger. */
+	if (sys_wait_child(hook->subject.pid, &info, WNOHANG) == 0 && info.si_pid != 0 &&
 		(info.si_code != CLD_EXITED || info.si_status != 0))
-		log_warning(&hook->subject, "on_exit: ended with %s %d",
+		complain(hooks, &hook->subject, "ended with %s %d",
 			info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
 	ev_io_stop(hooks->loop, &hook->exit_watcher);
 	ev_timer_stop(hooks->loop, &hook->limit);
@@ -67,10 +90,21 @@ static void on_hook_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct hook *hook = timer->data;
 
+	struct hooks *hooks = hook->hooks;
+
 	(void)loop;
 	(void)events;
-	log_warning(&hook->subject, "on_exit: killed after %d s", HOOK_TIMEOUT_SEC);
+	if (hook->killed) {
+		complain(hooks, &hook->subject, "still there %d s after KILL, not waited for",
+			HOOK_TIMEOUT_SEC);
+		hook_free(hook);
+		hooks->changed(hooks->pool);
+		return;
+	}
+	complain(hooks, &hook->subject, "killed after %d s", HOOK_TIMEOUT_SEC);
+	hook->killed = true;
 	sys_pidfd_signal(hook->pidfd, SIGKILL);
+	sys_kill_group(hook->subject.pid, SIGKILL);
 }
 
 static void add_number(struct words *environment, const char *name, int64_t value)
@@ -81,13 +115,26 @@ static void add_number(struct words *environment, const char *name, int64_t valu
 	free(assignment);
 }
 
+/* A hook has no descriptors but 0-2. */
+static bool names_descriptors(const char *assignment)
+{
+	static const char *const prefixes[] = {
+		"LISTEN_FD", "EINHORN_FD_", "SERVER_STARTER_PORT=", "PREFORKD_SCOREBOARD_FD="};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(assignment, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 static void build_environment(
 	struct words *environment, const struct launch *launch, const struct worker_end *end)
 {
 	char *uptime = memory_format("PREFORKD_UPTIME=%.3f", (double)end->age_ms / 1000);
 
 	for (size_t i = 0; i < launch->environment.count; i++)
-		words_add(environment, launch->environment.word[i]);
+		if (!names_descriptors(launch->environment.word[i]))
+			words_add(environment, launch->environment.word[i]);
 	add_number(environment, "PREFORKD_SLOT", end->record.slot);
 	add_number(environment, "PREFORKD_GENERATION", (int64_t)end->record.generation);
 	add_number(environment, "PREFORKD_PID", end->record.pid);
@@ -98,13 +145,15 @@ static void build_environment(
 	free(uptime);
 }
 
+/* directory: the worker's, or NULL. */
 static int start_hook(struct spawned *spawned, struct hooks *hooks, const struct launch *launch,
-	const struct words *command, struct words *environment, struct errmsg *err)
+	const struct words *command, const struct words *environment, const char *directory,
+	struct errmsg *err)
 {
 	const int fd[] = {launch->null_fd, STDOUT_FILENO, STDERR_FILENO};
 	struct spawn_plan plan = launch->plan;
-	char *path = command_find(
-		command->word[0], getenv("PATH"), launch->plan.directory, launch->plan.chroot, err);
+	char *path =
+		command_find(command->word[0], getenv("PATH"), directory, launch->plan.chroot, err);
 	int result;
 
 	if (!path)
@@ -112,6 +161,7 @@ static int start_hook(struct spawned *spawned, struct hooks *hooks, const struct
 	plan.path = path;
 	plan.argv = command->word;
 	plan.envp = environment->word;
+	plan.directory = directory;
 	plan.fd = fd;
 	plan.fd_count = 3;
 	result = spawn_start(spawned, &plan, hooks->reports, err);
@@ -132,7 +182,7 @@ static void watch_hook(
 	hooks->first = hook;
 	hooks->running++;
 	ev_io_init(&hook->exit_watcher, on_hook_exit, hook->pidfd, EV_READ);
-	ev_timer_init(&hook->limit, on_hook_limit, HOOK_TIMEOUT_SEC, 0);
+	ev_timer_init(&hook->limit, on_hook_limit, HOOK_TIMEOUT_SEC, HOOK_TIMEOUT_SEC);
 	hook->exit_watcher.data = hook->limit.data = hook;
 	ev_io_start(hooks->loop, &hook->exit_watcher);
 	ev_timer_start(hooks->loop, &hook->limit);
@@ -145,24 +195,27 @@ void hooks_run_exit(struct hooks *hooks, const struct launch *launch, const stru
 		.slot = end->record.slot,
 		.pid = end->record.pid,
 		.age_ms = end->age_ms};
+	const char *folder = launch->settings->directory;
 	struct words environment = {0};
 	struct spawned spawned;
 	struct errmsg err;
+	char *directory;
 
 	if (command->count == 0)
 		return;
 	if (hooks->running >= HOOKS_MAX) {
-		if (hooks->left_out++ == 0)
-			log_warning(
-				&subject, "on_exit: left out, %d are running already", HOOKS_MAX);
+		complain(hooks, &subject, "left out, %d are running already", HOOKS_MAX);
 		return;
 	}
 	build_environment(&environment, launch, end);
-	if (start_hook(&spawned, hooks, launch, command, &environment, &err) < 0)
-		log_warning(&subject, "on_exit: %s", err.text);
+	directory = folder ? launch_expand(launch, folder, end->record.slot, &err) : NULL;
+	if ((folder && !directory) ||
+		start_hook(&spawned, hooks, launch, command, &environment, directory, &err) < 0)
+		complain(hooks, &subject, "%s", err.text);
 	else
 		watch_hook(hooks, &spawned, &subject);
 	words_free(&environment);
+	free(directory);
 }
 
 void hooks_end(struct hooks *hooks)

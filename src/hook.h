@@ -2,12 +2,13 @@
 #define PREFORKD_HOOK_H
 /*
  * Commands run at events of a pool (on_exit), as the pool's user, never waited for by the pool.
- * Each has HOOK_TIMEOUT_SEC before it is killed, with its process group; beyond HOOKS_MAX at once
- * they are left out, counted and said. Floor 2.
+ * Each has HOOK_TIMEOUT_SEC before it is killed, with its process group, and is forgotten after as
+ * long again if not even that ends it; beyond HOOKS_MAX at once they are left out. What goes wrong
+ * with them is said once a second. Floor 2.
  */
 #include <ev.h>
-#include <stdint.h>
 
+#include "rate_limit.h"
 #include "worker.h"
 
 struct launch;
@@ -25,7 +26,7 @@ struct hooks {
 	void *pool;
 	struct hook *first;
 	int running;
-	uint64_t left_out;
+	struct rate_limit telling;
 };
 
 /* on_exit: PREFORKD_PID, PREFORKD_EXIT_STATUS or PREFORKD_EXIT_SIGNAL, PREFORKD_UPTIME (seconds).
@@ -33,7 +34,7 @@ struct hooks {
 void hooks_run_exit(struct hooks *hooks, const struct launch *launch, const struct words *command,
 	const struct worker_end *end);
 bool hooks_own_pid(const struct hooks *hooks, pid_t pid);
-/* Kills and reaps what still runs. */
+/* Kills what still runs, and waits for nothing. */
 void hooks_end(struct hooks *hooks);
 
 #endif

@@ -93,6 +93,7 @@ static void init_parts(struct pool *pool)
 		.reports = pool->place.reports,
 		.changed = on_fact,
 		.pool = pool,
+		.telling.interval_ms = LOG_INTERVAL_MS,
 	};
 	pool->failure_log.interval_ms = pool->machine_log.interval_ms = LOG_INTERVAL_MS;
 	for (int i = 0; i < POLICY_REASON_COUNT; i++)

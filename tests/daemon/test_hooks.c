@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define QUICK            "min_uptime = 20ms\nerr_respawn_interval = 20ms\n"
 #define TELL(file, what) "sh -c 'echo \"" what "\" >>@dir@/" file "'\n"
@@ -43,6 +44,28 @@ START_TEST(on_exit_is_told_the_signal)
 	ck_assert(
 		file_has("ends", "status= signal=KILL.") || file_has("ends", "status= signal=9."));
 	EXPECT_STOP();
+}
+END_TEST
+
+START_TEST(on_exit_runs_in_the_folder_of_its_worker)
+{
+	for (int slot = 0; slot < 3; slot++)
+		ck_assert_int_eq(mkdir(path_of("home%d", slot), 0755), 0);
+	config("[pool:web]\nmax_workers = 3\n" QUICK "command = @worker@\n"
+	       "directory = @dir@/home%%{slot}\n"
+	       "on_exit = sh -c 'echo \"$PREFORKD_SLOT ${PWD##*/}\" >>@dir@/ends'\n");
+	daemon_start();
+	WAIT_FOR(worker_count() == 3);
+	nap_ms(slow_ms(40));
+	kill(worker_of("web", 1), SIGKILL);
+	WAIT_FOR(file_has("ends", "\n"));
+	EXPECT_STOP();
+	for (int slot = 0; slot < 3; slot++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "%d home%d\n", slot, slot);
+		ck_assert(file_has("ends", line));
+	}
 }
 END_TEST
 
@@ -107,6 +130,7 @@ int main(void)
 
 	tcase_add_test(hooks, on_exit_is_told_the_status);
 	tcase_add_test(hooks, on_exit_is_told_the_signal);
+	tcase_add_test(hooks, on_exit_runs_in_the_folder_of_its_worker);
 	tcase_add_test(hooks, on_spawn_and_on_ready_run_once_a_worker);
 	tcase_add_test(hooks, a_hook_that_hangs_holds_nobody_up);
 	tcase_add_test(hooks, a_hook_that_cannot_run_is_said_and_harms_nobody);
