@@ -4,7 +4,9 @@
  */
 #include "actions.h"
 
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "errmsg.h"
 #include "logger.h"
@@ -170,9 +172,15 @@ static void act(struct supervisor *supervisor, const struct signal_rule *rule, i
 static void log_unlisted(
 	struct supervisor *supervisor, const struct signal_event *event, int64_t now_ms)
 {
-	if (rate_limit_pass(&supervisor->unlisted_log, now_ms, NULL))
-		log_notice(NULL, "%s from pid %d (uid %d) ignored: not listed in [signals]",
-			signal_name(event->number), (int)event->pid, (int)event->uid);
+	char more[64] = "";
+	uint64_t held_back;
+
+	if (!rate_limit_pass(&supervisor->unlisted_log, now_ms, &held_back))
+		return;
+	if (held_back)
+		snprintf(more, sizeof(more), " (and %" PRIu64 " more before)", held_back);
+	log_notice(NULL, "%s from pid %d (uid %d) ignored: not listed in [signals]%s",
+		signal_name(event->number), (int)event->pid, (int)event->uid, more);
 }
 
 /* The terminal went away: nobody is left to whom a reload would matter. */

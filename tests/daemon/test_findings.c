@@ -114,6 +114,23 @@ START_TEST(the_configuration_is_no_place_for_a_scoreboard_or_a_pid)
 }
 END_TEST
 
+START_TEST(signals_that_are_ignored_too_often_to_be_told_are_counted)
+{
+	config("[pool:web]\nmax_workers = 1\ncommand = @worker@\n");
+	daemon_start();
+	WAIT_FOR(log_has("ready: "));
+	daemon_kill(SIGALRM);
+	WAIT_FOR(log_has("ALRM from pid"));
+	daemon_kill(SIGIO);
+	daemon_kill(SIGVTALRM);
+	nap_ms(1100);
+	daemon_kill(SIGPROF);
+	WAIT_FOR(log_has("PROF from pid"));
+	ck_assert(log_has("(and 2 more before)"));
+	EXPECT_STOP();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("findings");
@@ -122,6 +139,7 @@ int main(void)
 	TCase *times = harness_case(suite, "times");
 
 	tcase_add_test(files, the_configuration_is_no_place_for_a_scoreboard_or_a_pid);
+	tcase_add_test(faults, signals_that_are_ignored_too_often_to_be_told_are_counted);
 	tcase_add_test(times, who_was_stopped_with_the_supervisor_gets_a_moment);
 	tcase_add_test(faults, nothing_that_can_be_watched_leaves_a_slower_supervisor);
 	tcase_add_test(faults, nothing_of_our_own_is_taken_for_a_socket_passed_in);
