@@ -179,7 +179,8 @@ static void finish(struct supervisor *supervisor, int64_t now_ms)
 		supervisor->clear_until = now_ms + CLEAR_MS;
 		ev_timer_start(supervisor->loop, &supervisor->clear_timer);
 	}
-	if (strangers_kill(is_ours, supervisor) == 0 || now_ms >= supervisor->clear_until)
+	if (strangers_kill(&supervisor->strangers, is_ours, supervisor) == 0 ||
+		now_ms >= supervisor->clear_until)
 		ev_break(supervisor->loop, EVBREAK_ALL);
 }
 
@@ -333,6 +334,7 @@ static void supervisor_close(struct supervisor *supervisor)
 	pidfile_close(&supervisor->pidfile);
 	runtime_dir_close(&supervisor->runtime_dir);
 	signals_close(&supervisor->signals);
+	strangers_forget(&supervisor->strangers);
 	if (!supervisor->loop)
 		return;
 	walk_end(&supervisor->walk, supervisor->loop);
@@ -355,6 +357,7 @@ int supervisor_run(const struct settings *settings, const char *config_path,
 	};
 	struct errmsg err;
 
+	strangers_find(&supervisor.strangers);
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
 	if (supervisor_open(&supervisor, &err) < 0) {
 		supervisor.exit_status = exit_status_of_errno(errno);

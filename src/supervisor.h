@@ -18,6 +18,7 @@
 #include "signals.h"
 #include "socket_table.h"
 #include "spawn.h"
+#include "strangers.h"
 #include "walk.h"
 
 struct errmsg;
@@ -38,6 +39,7 @@ struct supervisor {
 	ev_io signal_watcher;
 	ev_timer signal_timer; /* while they cannot be watched */
 	struct signals signals;
+	struct strangers strangers;
 	bool signals_waiting;
 	bool children_ended; /* SIGCHLD came */
 	struct rate_limit unlisted_log;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define GOT        "command = @worker@ signals @dir@/got\n"
 #define STUBBORN   "command = @worker@ stay signals @dir@/got\n"
@@ -459,6 +460,34 @@ START_TEST(children_in_a_session_of_their_own_end_with_the_stop)
 }
 END_TEST
 
+/* A script that starts something in the background, then becomes the supervisor. */
+static void start_something_before(void)
+{
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sleep", "sleep", "60", NULL);
+		_exit(1);
+	}
+	file_write("before", "%d\n", (int)pid);
+}
+
+START_TEST(children_from_before_us_are_left_alone)
+{
+	config("[pool:web]\nmax_workers = 1\ncommand = @worker@ fork-child setsid signals "
+	       "@dir@/got\n");
+	daemon_start_as(start_something_before, (const char *const[]){NULL});
+	WAIT_FOR(became(1));
+	pid_t before = (pid_t)file_number("before");
+
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+	ck_assert(process_runs(before));
+	kill(before, SIGKILL);
+	WAIT_FOR_WITHIN(1000, process_left() == 0);
+}
+END_TEST
+
 START_TEST(signal_group_reaches_the_children_too)
 {
 	config("[pool:web]\nmax_workers = 1\nsignal_group = yes\nstop_timeout = 60s\n"
@@ -506,6 +535,7 @@ int main(void)
 	tcase_add_test(family, a_stopped_supervisor_kills_nobody_for_it);
 	tcase_add_test(family, children_of_a_worker_go_with_it);
 	tcase_add_test(family, children_in_a_session_of_their_own_end_with_the_stop);
+	tcase_add_test(family, children_from_before_us_are_left_alone);
 	tcase_add_test(family, signal_group_reaches_the_children_too);
 	return harness_main(suite);
 }
