@@ -194,22 +194,40 @@ static void look_at_phase(struct supervisor *supervisor, int64_t now_ms)
 	}
 }
 
+/* The pools take turns where more is to be started than one loop turn has room for. Is something
+ * left to be done? */
+static bool reconcile_pools(struct supervisor *supervisor, int64_t now_ms)
+{
+	const size_t first = supervisor->next_pool, count = supervisor->pool_count;
+	int64_t starts = 0;
+	bool dirty = false;
+
+	for (size_t i = 0; i < count && starts < RECONCILE_STARTS; i++) {
+		struct pool *pool = supervisor->pool[(first + i) % count];
+		const int64_t started = pool->memory.started;
+
+		if (pool->dirty)
+			pool_reconcile(pool, now_ms);
+		starts += pool->memory.started - started;
+		supervisor->next_pool = (first + i + 1) % count;
+	}
+	for (size_t i = 0; i < count; i++)
+		dirty |= supervisor->pool[i]->dirty;
+	return dirty;
+}
+
 static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
 	const int64_t now_ms = attend(supervisor);
-	bool dirty = false;
+	bool dirty;
 
 	(void)events;
 	ev_idle_stop(loop, &supervisor->again);
 	actions_take_signals(supervisor, now_ms);
 	walk_step(&supervisor->walk, loop, supervisor->pool, supervisor->pool_count, now_ms);
 	take_reports(supervisor);
-	for (size_t i = 0; i < supervisor->pool_count; i++) {
-		if (supervisor->pool[i]->dirty)
-			pool_reconcile(supervisor->pool[i], now_ms);
-		dirty |= supervisor->pool[i]->dirty;
-	}
+	dirty = reconcile_pools(supervisor, now_ms);
 	reap_strangers(supervisor);
 	look_at_phase(supervisor, now_ms);
 	if (dirty)

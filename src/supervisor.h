@@ -51,6 +51,7 @@ struct supervisor {
 	struct spawn_reports reports;
 	struct pool **pool; /* owned */
 	size_t pool_count;
+	size_t next_pool; /* whose turn it is */
 
 	enum supervisor_phase phase;
 	struct ending ending;
