@@ -24,7 +24,6 @@
 #include "sys.h"
 #include "users.h"
 
-#define DEFAULT_PATH    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define FIRST_SOCKET_FD 3
 #define ENV_NUMBERS     5 /* slot, generation, offset, starter, listen_pid */
 
@@ -97,7 +96,7 @@ static void add_inherited(struct words *environment, bool basic_only)
 		if (!is_ours_alone(*assignment) && (!basic_only || is_basic(*assignment)))
 			words_add(environment, *assignment);
 	if (basic_only && !getenv("PATH"))
-		set_formatted(environment, "PATH", "%s", DEFAULT_PATH);
+		set_formatted(environment, "PATH", "%s", COMMAND_DEFAULT_PATH);
 }
 
 static void add_user(struct words *environment, const struct identity *identity)
@@ -189,7 +188,7 @@ static const char *search_path(const struct launch *launch)
 	for (size_t i = 0; i < launch->environment.count; i++)
 		if (starts_with(launch->environment.word[i], "PATH="))
 			return launch->environment.word[i] + strlen("PATH=");
-	return DEFAULT_PATH;
+	return COMMAND_DEFAULT_PATH;
 }
 
 static void build_plan(struct launch *launch)
@@ -197,7 +196,6 @@ static void build_plan(struct launch *launch)
 	const struct pool_settings *settings = launch->settings;
 	struct spawn_plan *plan = &launch->plan;
 
-	plan->path = launch->path;
 	plan->envp = launch->envp;
 	plan->fd = launch->fd;
 	plan->identity = &launch->identity;
@@ -210,31 +208,6 @@ static void build_plan(struct launch *launch)
 	plan->cpus = settings->cpu_affinity;
 	plan->cpus_bytes = CPU_AFFINITY_BYTES;
 	plan->no_new_privileges = settings->no_new_privileges;
-}
-
-int launch_init(struct launch *launch, const struct pool_settings *settings,
-	const struct launch_place *place, struct errmsg *err)
-{
-	*launch = (struct launch){.settings = settings, .name = place->name};
-	launch->null_fd = sys_open("/dev/null", O_RDWR | O_CLOEXEC, 0);
-	if (launch->null_fd < 0)
-		return errmsg_errno(err, "/dev/null");
-	if (users_resolve(&launch->identity, settings->user, settings->group, &settings->groups,
-		    err) < 0) {
-		launch_fini(launch);
-		return -1;
-	}
-	build_environment(launch, place);
-	launch->path = command_find(settings->command.word[0], search_path(launch),
-		settings->directory, settings->chroot, err);
-	if (!launch->path) {
-		launch_fini(launch);
-		return -1;
-	}
-	build_descriptors(launch, place->sockets);
-	build_limits(launch, place->found_limits);
-	build_plan(launch);
-	return 0;
 }
 
 char *launch_expand(const struct launch *launch, const char *text, int slot, struct errmsg *err)
@@ -278,13 +251,68 @@ static int expand_directory(struct launch *launch, int slot, struct errmsg *err)
 	return 0;
 }
 
+/* A name without a slash is looked for on the worker's PATH; one with a slash is the program's path
+ * as it stands, since exec comes after chdir. */
+static int find_program(struct launch *launch, struct errmsg *err)
+{
+	const char *name = launch->expanded.word[0];
+	char *path;
+
+	if (launch->program && strcmp(launch->program, name) == 0)
+		return 0;
+	path = command_find(
+		name, search_path(launch), launch->directory, launch->settings->chroot, err);
+	if (!path)
+		return -1;
+	free(launch->program);
+	free(launch->path);
+	launch->program = memory_copy_string(name);
+	launch->path = path;
+	return 0;
+}
+
+static int expand(struct launch *launch, int slot, struct errmsg *err)
+{
+	if (expand_command(launch, slot, err) < 0 || expand_directory(launch, slot, err) < 0)
+		return -1;
+	if (strchr(launch->expanded.word[0], '/')) {
+		launch->plan.path = launch->expanded.word[0];
+		return 0;
+	}
+	if (find_program(launch, err) < 0)
+		return -1;
+	launch->plan.path = launch->path;
+	return 0;
+}
+
+int launch_init(struct launch *launch, const struct pool_settings *settings,
+	const struct launch_place *place, struct errmsg *err)
+{
+	*launch = (struct launch){.settings = settings, .name = place->name};
+	launch->null_fd = sys_open("/dev/null", O_RDWR | O_CLOEXEC, 0);
+	if (launch->null_fd < 0)
+		return errmsg_errno(err, "/dev/null");
+	if (users_resolve(&launch->identity, settings->user, settings->group, &settings->groups,
+		    err) < 0) {
+		launch_fini(launch);
+		return -1;
+	}
+	build_environment(launch, place);
+	build_descriptors(launch, place->sockets);
+	build_limits(launch, place->found_limits);
+	build_plan(launch);
+	if (expand(launch, 0, err) == 0 && find_program(launch, err) == 0)
+		return 0;
+	launch_fini(launch);
+	return -1;
+}
+
 const struct spawn_plan *launch_prepare(
 	struct launch *launch, const struct launch_worker *worker, struct errmsg *err)
 {
 	char **number = launch->envp + launch->environment.count;
 
-	if (expand_command(launch, worker->slot, err) < 0 ||
-		expand_directory(launch, worker->slot, err) < 0)
+	if (expand(launch, worker->slot, err) < 0)
 		return NULL;
 	memcpy(launch->fd, worker->standard_fd, sizeof(worker->standard_fd));
 	launch->fd[launch->fd_count] = worker->scoreboard_fd;
@@ -314,6 +342,7 @@ void launch_fini(struct launch *launch)
 	identity_free(&launch->identity);
 	words_free(&launch->expanded);
 	words_free(&launch->environment);
+	free(launch->program);
 	free(launch->path);
 	free(launch->directory);
 	free(launch->envp);

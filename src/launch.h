@@ -23,9 +23,8 @@ struct launch {
 	const char *name;                     /* the instance's, borrowed */
 	struct spawn_plan plan;
 	struct identity identity;
-	char *path;               /* of the program */
+	char *program, *path;     /* what was looked for last, and where it is */
 	char *directory;          /* expanded for the slot at hand, or NULL */
-	struct words arguments;   /* as configured */
 	struct words expanded;    /* for the slot at hand */
 	struct words environment; /* what is the same for every slot */
 	char **envp;              /* environment, then the numbers below */
