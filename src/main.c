@@ -105,6 +105,8 @@ static int parse_arguments(struct arguments *arguments, int argc, char **argv)
 		status = parse_option(arguments, option);
 	arguments->command = argv + optind;
 	arguments->command_count = argc - optind;
+	if (status < 0 && arguments->test && arguments->command_count > 0)
+		return usage_error("--test takes no command: %s", arguments->command[0]);
 	if (status < 0 && !arguments->config)
 		return usage_error("%s", "no configuration: -c FILE is missing");
 	return status;

@@ -243,6 +243,7 @@ START_TEST(usage_errors_are_64)
 	ck_assert_int_eq(preforkd_run("-c"), 64);
 	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "nonsense"), 64);
 	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "run"), 64);
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "-t", "config"), 64);
 	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "--log-level", "loud"), 64);
 	ck_assert_int_gt(file_size("run.err"), 0);
 }
