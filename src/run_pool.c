@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -42,6 +42,8 @@ static int become(const struct pool_settings *pool, const struct settings *setti
 		return fail(EX_CONFIG, pool->name, &err);
 	if (pool->standard_input.kind == STDIO_SOCKET)
 		worker.standard_fd[0] = socket_table_find(sockets, pool->standard_input.target)->fd;
+	/* What startup_prepare() did for a supervisor: exec would keep it. */
+	prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	plan = launch_prepare(&launch, &worker, &err);
 	if (plan && spawn_become(plan, &err) < 0 && (errno == EACCES || errno == EPERM))
 		status = EX_NOPERM;
