@@ -51,12 +51,17 @@ static long jobs(void)
 	return sum;
 }
 
+/* The search for leaks at the end of a sanitized hello was seen to spin for ever when TERM had
+ * come.
+ */
+#define NO_LEAK_SEARCH "environment = ASAN_OPTIONS=detect_leaks=0\n"
+
 static int start(const char *interpreter, const char *name, const char *keys)
 {
 	int port = free_port();
 
 	config("[socket:tcp]\nlisten = 127.0.0.1:%d\n[pool:web]\nsockets = tcp\nready = "
-	       "scoreboard\ncommand = %s %s\n%s",
+	       "scoreboard\n" NO_LEAK_SEARCH "command = %s %s\n%s",
 		port, interpreter, example(name), keys);
 	daemon_start();
 	return port;
