@@ -1,9 +1,10 @@
 /*
- * The worker that every contestant of the benchmarks runs: tells when it was executed, then waits.
+ * The worker that every contestant runs: tells when it was executed, then waits.
  *
- *   bench_worker [KIB]    touches KIB of memory first told, so that its end costs the kernel something
+ *   bench_worker [KIB]
  *
- * BENCH_FIFO names a FIFO; each start writes one line "PID NANOSECONDS" (CLOCK_MONOTONIC) to it.
+ * Touches KIB of memory before it tells, so that its end costs the kernel something. BENCH_FIFO
+ * names a FIFO; each start writes one line "PID NANOSECONDS" (CLOCK_MONOTONIC) to it.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
  * The floor: the least a supervisor in C can do. Starts N workers by vfork and exec, replaces each
- * that ends, kills and reaps all on TERM. No back-off, no log, no configuration.
+ * that ends, starts N more at USR1, ends and reaps all at TERM. No back-off, no log, no
+ * configuration.
  *
  *   floor N PROGRAM [ARGUMENT...]
  */
@@ -10,12 +11,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t ended;
+#define MOST_GROWTHS 8
 
-static void on_term(int signal_number)
+static volatile sig_atomic_t ended, more;
+
+static void on_signal(int signal_number)
 {
-	(void)signal_number;
-	ended = 1;
+	if (signal_number == SIGTERM)
+		ended = 1;
+	else
+		more = 1;
 }
 
 static pid_t start(char **command)
@@ -38,19 +43,21 @@ static void replace(pid_t *worker, int count, pid_t gone, char **command)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = { .sa_handler = on_term };
-	int count = argc > 2 ? atoi(argv[1]) : 0;
+	struct sigaction action = {.sa_handler = on_signal};
+	int step = argc > 2 ? atoi(argv[1]) : 0, count = 0;
 	pid_t *worker, gone;
 
-	if (count <= 0)
+	if (step <= 0)
 		return 64;
-	worker = calloc((size_t)count, sizeof(*worker));
+	worker = calloc((size_t)step * MOST_GROWTHS, sizeof(*worker));
 	if (!worker)
 		return 71;
 	sigaction(SIGTERM, &action, NULL);
-	for (int i = 0; i < count; i++)
-		worker[i] = start(argv + 2);
-	while (!ended) {
+	sigaction(SIGUSR1, &action, NULL);
+	for (more = 1; !ended;) {
+		for (int i = 0; more && i < step && count < step * MOST_GROWTHS; i++)
+			worker[count++] = start(argv + 2);
+		more = 0;
 		gone = waitpid(-1, NULL, 0);
 		if (gone > 0 && !ended)
 			replace(worker, count, gone, argv + 2);
