@@ -231,3 +231,26 @@ bool world_is_whole(struct world *world, int ignored)
 	       (status.st_mode & 07777) == 0644 && status.st_size > 0 &&
 	       status.st_size % BOARD_LINE_BYTES == 0 && world_path_byte(world, 0, 63) == '\n';
 }
+
+static void name_inside(const struct world *world, char path[sizeof(world->path) + 2])
+{
+	snprintf(path, sizeof(world->path) + 2, "%s/x", world->path);
+}
+
+void world_fill_folder(struct world *world)
+{
+	char path[sizeof(world->path) + 2];
+
+	name_inside(world, path);
+	ck_assert_int_eq(mkdir(world->path, 0777), 0);
+	ck_assert_int_eq(mkdir(path, 0777), 0);
+}
+
+void world_empty_folder(struct world *world)
+{
+	char path[sizeof(world->path) + 2];
+
+	name_inside(world, path);
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert_int_eq(rmdir(world->path), 0);
+}

@@ -47,6 +47,11 @@ int world_byte(int fd, int slot, int at);
 /* The same as it stands under the board's path. */
 int world_path_byte(struct world *world, int slot, int at);
 
+/* A folder with something in it in the place of the board, which nothing replaces; and away again.
+ */
+void world_fill_folder(struct world *world);
+void world_empty_folder(struct world *world);
+
 /* Conditions */
 bool world_is_idle(struct world *world, int slot);
 bool world_is_busy(struct world *world, int slot);

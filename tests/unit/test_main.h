@@ -42,7 +42,8 @@ static inline void test_needs_kernel(void)
 	exit(77);
 }
 
-/* By what a test should do less than usual, or wait longer: sanitizers say so in the environment. */
+/* By what a test should do less than usual, or wait longer: sanitizers say so in the environment.
+ */
 static inline unsigned test_slowness(void)
 {
 	const char *given = getenv("PREFORKD_TEST_SLOWNESS");

@@ -264,14 +264,14 @@ START_TEST(directory_in_its_place)
 
 	begin(&harmed);
 	move_it(&harmed);
-	ck_assert_int_eq(mkdir(harmed.world.path, 0777), 0);
+	world_fill_folder(&harmed.world);
 	world_run_for(&harmed.world, 0.1);
 	before = ev_iteration(harmed.world.loop);
 	world_run_for(&harmed.world, 1.);
 	ck_assert_uint_le(ev_iteration(harmed.world.loop) - before, 30);
 	world_write(harmed.fd, 1, 0, "W");
 	world_run_until(&harmed.world, world_is_busy, 1);
-	ck_assert_int_eq(rmdir(harmed.world.path), 0);
+	world_empty_folder(&harmed.world);
 	world_run_until(&harmed.world, world_is_whole, 0);
 	must_be_heard(&harmed);
 	end(&harmed);
