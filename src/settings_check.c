@@ -279,6 +279,23 @@ static void check_scoreboard(
 	}
 }
 
+/* What workers are told of themselves and their sockets must be true. */
+static void check_environment(const struct fault_place *place, const struct words *environment)
+{
+	static const char *const reserved[] = {"PREFORKD_",
+		"LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "SERVER_STARTER_", "EINHORN_"};
+
+	for (size_t i = 0; i < environment->count; i++) {
+		const char *word = environment->word[i];
+
+		for (size_t j = 0; j < sizeof(reserved) / sizeof(reserved[0]); j++)
+			if (strncmp(word, reserved[j], strlen(reserved[j])) == 0)
+				fault_place_add(place, "environment",
+					"%.*s is set by preforkd itself", (int)strcspn(word, "="),
+					word);
+	}
+}
+
 static void check_pool(const struct settings *settings, size_t index, struct faults *faults)
 {
 	const struct pool_settings *pool = &settings->pools[index];
@@ -290,6 +307,7 @@ static void check_pool(const struct settings *settings, size_t index, struct fau
 	check_ready(&place, pool);
 	check_sockets(&place, pool);
 	check_command(&place, pool);
+	check_environment(&place, &pool->environment);
 	check_scoreboard(&place, settings, index);
 }
 

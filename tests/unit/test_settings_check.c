@@ -76,6 +76,11 @@ static const struct {
 		"t:5: [socket:wbe]: warning: no pool uses it\n"},
 	{POOL "sockets=s s s\n" SOCKET, "t:3: [pool:p] sockets: s is named twice\n"
 					"t:3: [pool:p] sockets: s is named twice\n"},
+	/* environment */
+	{POOL "environment=PREFORKDX=1 LISTEN_PORT=80\n", ""},
+	{POOL "environment=PREFORKD_SLOT=7 A=b LISTEN_FDS=3\n",
+		"t:3: [pool:p] environment: PREFORKD_SLOT is set by preforkd itself\n"
+		"t:3: [pool:p] environment: LISTEN_FDS is set by preforkd itself\n"},
 	/* scoreboards */
 	{POOL "scoreboard_file=/a//b\n[pool:q]\ncommand=x\nscoreboard_file=/a/./b\n",
 		"t:6: [pool:q] scoreboard_file: is that of [pool:p] too\n"},
