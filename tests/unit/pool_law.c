@@ -99,6 +99,8 @@ void law_note(struct law *law)
 
 	if (max_workers > law->max_workers)
 		law->max_workers = max_workers;
+	if (max_workers > law->most_workers)
+		law->most_workers = max_workers;
 }
 
 void law_stop(struct law *law, int signal_number)
@@ -150,6 +152,8 @@ static const char *look_at_workers(struct law *law)
 		return "the workers are miscounted";
 	if (fake_sys_living() != (unsigned)present)
 		return "processes live that are no workers";
+	if (pool->slot_count > law->most_workers)
+		return "an empty slot was not used again";
 	return NULL;
 }
 

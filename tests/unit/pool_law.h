@@ -22,6 +22,7 @@ struct law {
 	struct pool_world *world;
 	unsigned forks;          /* so many at the last look */
 	int max_workers;         /* the highest asked for since then */
+	int most_workers;        /* and ever */
 	unsigned stops;          /* stops with a signal that were asked for */
 	unsigned stop_forks;     /* forks when the stop began */
 	int64_t longest_wait_ms; /* err_respawn_max and spawn_interval, with jitter */

@@ -238,6 +238,7 @@ static const char *heal(struct life *life)
 		fake_sys_break((enum fake_call)call, 0);
 		fake_sys_fail((enum fake_call)call, 0, 0);
 	}
+	law_show(world);
 	world_pass(world, 1000);
 	for (int turn = 0; turn < HEAL_TURNS; turn++) {
 		for (int slot = 0; slot < world->pool->slot_count; slot++) {
