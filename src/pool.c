@@ -45,14 +45,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_mark_dirty(pool);
 }
 
-static int open_board(struct pool *pool, struct errmsg *err)
+static int open_board(struct pool *pool, const char *path, struct errmsg *err)
 {
 	const struct pool_settings *settings = pool->settings;
 	struct scoreboard_settings board = {
 		.slots = (int)settings->max_workers,
 		.uid = pool->launch.identity.change ? pool->launch.identity.uid : (uid_t)-1,
 		.gid = pool->launch.identity.change ? pool->launch.identity.gid : (gid_t)-1,
-		.path = pool->place.launch.scoreboard_path,
+		.path = path,
 		.pool = settings->name,
 		.changed = on_board_changed,
 		.context = pool,
@@ -110,6 +110,20 @@ static char *board_path(const struct pool_settings *settings, const char *folder
 	return memory_format("%s/%s.scoreboard", folder, settings->name);
 }
 
+static int open_parts(struct pool *pool, const char *path, struct errmsg *err)
+{
+	struct launch_place place = pool->place.launch;
+
+	place.scoreboard_path = path;
+	if (launch_init(&pool->launch, pool->settings, &place, err) < 0)
+		return -1;
+	init_parts(pool);
+	if (open_board(pool, path, err) == 0)
+		return 0;
+	launch_fini(&pool->launch);
+	return -1;
+}
+
 struct pool *pool_new(
 	const struct pool_settings *settings, const struct pool_place *place, struct errmsg *err)
 {
@@ -119,16 +133,8 @@ struct pool *pool_new(
 
 	pool->settings = settings;
 	pool->place = *place;
-	pool->place.launch.scoreboard_path = path;
 	pool->generation = 1;
-	result = launch_init(&pool->launch, settings, &pool->place.launch, err);
-	if (result == 0) {
-		init_parts(pool);
-		result = open_board(pool, err);
-		if (result < 0)
-			launch_fini(&pool->launch);
-	}
-	pool->place.launch.scoreboard_path = NULL;
+	result = open_parts(pool, path, err);
 	free(path);
 	if (result < 0) {
 		free(pool);
