@@ -12,8 +12,8 @@ import socket
 import sys
 import time
 
-from benchlib import (HERE, Place, Supervisor, floor, have_perl_module, heading, machine, median, now_ns,
-                      preforkd, program, quantile, rotated, table)
+from benchlib import (HERE, Place, Supervisor, await_quiet, floor, have_perl_module, heading, machine,
+                      median, now_ns, preforkd, program, quantile, rotated, table)
 
 SPARE, MAX_SPARE, MAX = 5, 10, 50
 SETTLE_SEC = 0.3
@@ -56,6 +56,7 @@ class Rival:
         supervisor = Supervisor(place, self.command(place, path), environment={"BENCH_LISTEN_FD": "3"})
         supervisor.await_workers(SPARE)
         time.sleep(SETTLE_SEC)
+        await_quiet()
         place.fifo.drain()
         result = measure(place, path)
         supervisor.stop()
@@ -92,6 +93,7 @@ class Floor:
                                 environment={"BENCH_LISTEN_FD": str(listener.fileno())})
         supervisor.await_workers(count)
         time.sleep(SETTLE_SEC)
+        await_quiet()
         began_ns = now_ns()
         os.kill(supervisor.pid, signal.SIGUSR1)
         result = (max(line[1] for line in place.fifo.read(count)) - began_ns) / 1e6

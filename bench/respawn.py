@@ -8,8 +8,8 @@ import signal
 import sys
 import time
 
-from benchlib import (Place, Supervisor, contestants, heading, machine, median, now_ns, program, quantile,
-                      ratio_cells, rotated, table)
+from benchlib import (Place, Supervisor, await_quiet, contestants, heading, machine, median, now_ns,
+                      program, quantile, ratio_cells, rotated, table)
 
 WORKERS = 40
 GROWN_KIB = 8192
@@ -40,6 +40,8 @@ def main(kills=400):
         running = {name: start(place, argv(place, WORKERS, worker)) for name, argv in known.items()}
         time.sleep(SETTLE_SEC)
         for turn in range(kills):
+            if turn % 10 == 0:
+                await_quiet()
             for name in rotated(known, turn):
                 result[name].append(respawn_ms(place, running[name]))
                 time.sleep(PAUSE_SEC)
