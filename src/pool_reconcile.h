@@ -8,7 +8,7 @@ struct pool;
 /* Takes in what happened, asks the policy, carries its plan out, and arms the timer for what is due
  * next. At most RECONCILE_STARTS workers are started in one call, so that signals are answered in
  * between: the pool stays dirty then. May be called too often. */
-#define RECONCILE_STARTS 32
+#define RECONCILE_STARTS 100
 void pool_reconcile(struct pool *pool, int64_t now_ms);
 
 #endif
