@@ -1,0 +1,72 @@
+#ifndef PREFORKD_CONTROL_H
+#define PREFORKD_CONTROL_H
+/*
+ * The control socket: a unix stream socket on which each client sends one request line of words and
+ * gets one JSON document, then end of file; `events` streams one JSON object a line instead. Slow,
+ * silent, greedy and garbage clients harm nobody: a bounded number of clients, bounded queues, a
+ * time limit for the request and for a reader that does not read. What a verb does is the
+ * handler's business. Floor 1.
+ *
+ * A channel is an inherited socketpair of a process of ours (the HTTP gateway): it stays open,
+ * knows reading verbs only, and gets one line for each request, in order; after `events`, event
+ * lines (which begin with {"event":) come between the answers.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct errmsg;
+struct control;
+struct control_client;
+
+#define CONTROL_WORDS_MAX   8
+#define CONTROL_LINE_MAX    1024 /* bytes of a request, newline included */
+#define CONTROL_CLIENTS_MAX 64   /* beyond them: a polite refusal */
+#define CONTROL_QUEUE_BYTES                                                                        \
+	1048576 /* of events that wait for one reader; beyond: dropped, counted */
+
+struct control_request {
+	char *word[CONTROL_WORDS_MAX + 1]; /* ended by NULL; printable, never empty */
+	int words;                         /* 1 at least */
+	bool read_only;                    /* from a channel: the handler refuses what changes */
+	pid_t pid;                         /* of the peer, with its user; of a channel: -1 */
+	uid_t uid;
+};
+
+/* Must call control_answer() or control_stream() once, now or later; the client lives until then
+ * unless `gone` (below) says that it left. */
+typedef void control_handler(
+	void *context, struct control_client *client, const struct control_request *request);
+
+struct control_settings {
+	const char *path; /* of the socket; copied. Its folder is ours (runtime_dir) or trusted */
+	mode_t mode;
+	gid_t group; /* -1: ours */
+	control_handler *handle;
+	void (*gone)(void *context, struct control_client *client); /* before it was answered */
+	void *context;
+};
+
+/* Binds under a umask (never open wider than `mode`, not for a moment), replacing a stale file.
+ * NULL with the reason and errno. */
+struct control *control_open(
+	struct ev_loop *loop, const struct control_settings *settings, struct errmsg *err);
+/* Answers waiting are written as far as they go without waiting; the file is removed if it is ours.
+ */
+void control_close(struct control *control);
+/* Takes a connected stream socket as a channel; closes it at its end. `ended` is told then. */
+struct control_client *control_add_channel(struct control *control, int fd,
+	void (*ended)(void *context), void *context, struct errmsg *err);
+
+/* One JSON document (compact, without a newline in it; copied). */
+void control_answer(struct control_client *client, const char *json, size_t bytes);
+/* From now on the client gets every event. */
+void control_stream(struct control_client *client);
+/* {"event":...} to all who stream; one that lost some gets {"event":"dropped","count":N} first. */
+void control_event(struct control *control, const char *json, size_t bytes);
+/* Is anybody listening? Saves making events for nobody. */
+bool control_streaming(const struct control *control);
+
+#endif
