@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -106,6 +107,30 @@ int sys_wait_any(siginfo_t *info, int options)
 {
 	info->si_pid = 0;
 	return waitid(P_ALL, 0, info, WEXITED | options);
+}
+
+pid_t sys_process_group(pid_t pid)
+{
+	return getpgid(pid);
+}
+
+int64_t sys_resident_bytes(pid_t pid)
+{
+	char path[32], text[128];
+	ssize_t length;
+	long pages;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/statm", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	if (sscanf(text, "%*s %ld", &pages) != 1)
+		return -1;
+	return (int64_t)pages * sysconf(_SC_PAGESIZE);
 }
 
 int sys_open(const char *path, int flags, mode_t mode)

@@ -30,6 +30,10 @@ int sys_kill_group(pid_t group, int signal_number);
 /* waitid(2) with WEXITED and the given extra options; 0 with info->si_pid 0 when there is none. */
 int sys_wait_child(pid_t pid, siginfo_t *info, int options);
 int sys_wait_any(siginfo_t *info, int options);
+/* getpgid(2). It works for a child that ended until it is reaped. */
+pid_t sys_process_group(pid_t pid);
+/* The memory that it has in use, by /proc/PID/statm; 0 once it ended, -1 when that is unknown. */
+int64_t sys_resident_bytes(pid_t pid);
 int sys_open(const char *path, int flags, mode_t mode);
 int sys_pipe(int end[2]); /* O_CLOEXEC | O_NONBLOCK */
 int sys_close(int fd);

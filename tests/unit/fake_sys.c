@@ -22,9 +22,10 @@
 #define BOOTTIME_AHEAD_MS 7000000
 
 struct process {
-	pid_t pid;
+	pid_t pid, group;
 	bool child, ended, reaped, unkillable;
 	int code, status; /* as in siginfo_t */
+	int64_t resident_bytes;
 };
 
 struct pidfd {
@@ -135,7 +136,8 @@ static pid_t new_process(bool child)
 	pid_t pid = world.next_pid++;
 
 	world.process = fake_append(world.process, &world.process_count, sizeof(struct process));
-	world.process[world.process_count - 1] = (struct process){.pid = pid, .child = child};
+	world.process[world.process_count - 1] =
+		(struct process){.pid = pid, .group = pid, .child = child};
 	return pid;
 }
 
@@ -182,6 +184,16 @@ pid_t fake_sys_orphan(int status)
 
 	fake_sys_exit(pid, status);
 	return pid;
+}
+
+void fake_sys_set_group(pid_t pid, pid_t group)
+{
+	must_find(pid)->group = group;
+}
+
+void fake_sys_set_resident_bytes(pid_t pid, int64_t bytes)
+{
+	must_find(pid)->resident_bytes = bytes;
 }
 
 void fake_sys_exit(pid_t pid, int status)
@@ -454,6 +466,28 @@ int sys_wait_any(siginfo_t *info, int options)
 		children++;
 	}
 	return nobody_ended(children, options);
+}
+
+pid_t sys_process_group(pid_t pid)
+{
+	const struct process *process;
+
+	if (fails(FAKE_PROCESS_GROUP))
+		return -1;
+	process = find_process(pid);
+	return process && !process->reaped ? process->group : no_such_process();
+}
+
+int64_t sys_resident_bytes(pid_t pid)
+{
+	const struct process *process;
+
+	if (fails(FAKE_RESIDENT_BYTES))
+		return -1;
+	process = find_process(pid);
+	if (!process || process->reaped)
+		return no_such_process();
+	return process->ended ? 0 : process->resident_bytes;
 }
 
 int sys_open(const char *path, int flags, mode_t mode)

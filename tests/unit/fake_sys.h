@@ -26,6 +26,8 @@ enum fake_call {
 	FAKE_KILL_CHILD,
 	FAKE_KILL_GROUP,
 	FAKE_WAIT, /* sys_wait_child() and sys_wait_any() */
+	FAKE_PROCESS_GROUP,
+	FAKE_RESIDENT_BYTES,
 	FAKE_OPEN,
 	FAKE_PIPE,
 	FAKE_CLOSE, /* the descriptor is closed all the same, as Linux does it */
@@ -62,6 +64,13 @@ void fake_sys_next_pid(pid_t pid);
  * fork (an orphan that PID 1 inherits). */
 pid_t fake_sys_foreign_process(void);
 pid_t fake_sys_orphan(int status);
+
+/* The process group of a process is its own until this is said: that of a worker's helper is the
+ * worker's (only sys_process_group() knows). Its memory in use is 0 until this is said; -1:
+ * unknown.
+ */
+void fake_sys_set_group(pid_t pid, pid_t group);
+void fake_sys_set_resident_bytes(pid_t pid, int64_t bytes);
 
 /* The process ends: with an exit status, or by a signal. Its pidfds become readable. */
 void fake_sys_exit(pid_t pid, int status);

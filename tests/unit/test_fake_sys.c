@@ -282,6 +282,32 @@ START_TEST(strays_are_counted)
 }
 END_TEST
 
+START_TEST(groups_and_memory_can_be_set)
+{
+	pid_t worker = fork_one(), helper = fake_sys_foreign_process();
+	siginfo_t info;
+
+	ck_assert_int_eq(sys_process_group(worker), worker);
+	ck_assert_int_eq(sys_resident_bytes(worker), 0);
+	fake_sys_set_group(helper, worker);
+	fake_sys_set_resident_bytes(worker, INT64_C(5) << 30);
+	fake_sys_set_resident_bytes(helper, -1);
+	ck_assert_int_eq(sys_process_group(helper), worker);
+	ck_assert_int_eq(sys_resident_bytes(worker), INT64_C(5) << 30);
+	ck_assert_int_eq(sys_resident_bytes(helper), -1);
+	fake_sys_exit(worker, 0);
+	ck_assert_int_eq(sys_process_group(worker), worker);
+	ck_assert_int_eq(sys_resident_bytes(worker), 0);
+	ck_assert_int_eq(sys_wait_child(worker, &info, 0), 0);
+	ck_assert_int_eq(sys_process_group(worker), -1);
+	ck_assert_int_eq(errno, ESRCH);
+	ck_assert_int_eq(sys_resident_bytes(worker), -1);
+	fake_sys_fail(FAKE_PROCESS_GROUP, 1, EPERM);
+	ck_assert_int_eq(sys_process_group(helper), -1);
+	ck_assert_int_eq(errno, EPERM);
+}
+END_TEST
+
 START_TEST(calls_fail_by_order)
 {
 	siginfo_t info;
@@ -409,6 +435,7 @@ int main(void)
 	tcase_add_test(tests, foreign_processes_and_orphans);
 	tcase_add_test(tests, signals_are_written_down);
 	tcase_add_test(tests, strays_are_counted);
+	tcase_add_test(tests, groups_and_memory_can_be_set);
 	tcase_add_test(tests, calls_fail_by_order);
 	tcase_add_test(tests, descriptors_are_counted_without_our_own);
 	tcase_add_test(tests, a_pid_can_be_reused);
