@@ -158,7 +158,7 @@ static int supervise(const struct arguments *arguments, const struct settings *s
 	}
 	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
 		(int)getpid());
-	status = supervisor_run(settings, settings->files[0], limits, passed);
+	status = supervisor_run(settings, settings->files[0], limits, passed, NULL);
 	logger_close();
 	return status;
 }

@@ -140,6 +140,15 @@ static bool pool_is_finished(const struct pool *pool)
 	return pool_empty(pool) || pool_stuck(pool);
 }
 
+static void tell_starter(struct supervisor *supervisor, int status, const char *message)
+{
+	const struct supervisor_starter *starter = supervisor->starter;
+
+	supervisor->starter = NULL;
+	if (starter)
+		starter->tell(starter->context, status, message);
+}
+
 static void become_ready(struct supervisor *supervisor)
 {
 	struct errmsg err;
@@ -150,6 +159,7 @@ static void become_ready(struct supervisor *supervisor)
 	if (pidfile_write(&supervisor->pidfile, &err) < 0)
 		log_error(NULL, "pid_file: %s", err.text);
 	log_notice(NULL, "ready: the first workers of every pool are there");
+	tell_starter(supervisor, EX_OK, "");
 }
 
 static void give_up(struct supervisor *supervisor, int64_t now_ms)
@@ -163,6 +173,9 @@ static void give_up(struct supervisor *supervisor, int64_t now_ms)
 		subject.pool = pool->settings->name;
 		log_error(&subject, "giving up after %u failures in a row (crash_loop)",
 			pool->failures.failures);
+		errmsg_set(&supervisor->failure,
+			"[pool:%s]: giving up after %u failures in a row (crash_loop)",
+			subject.pool, pool->failures.failures);
 		actions_stop(supervisor, EX_TEMPFAIL, now_ms);
 	}
 }
@@ -360,30 +373,36 @@ static void supervisor_close(struct supervisor *supervisor)
 }
 
 int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct startup_limits *found_limits, struct passed_sockets *passed)
+	const struct startup_limits *found_limits, struct passed_sockets *passed,
+	const struct supervisor_starter *starter)
 {
 	struct supervisor supervisor = {
 		.settings = settings,
 		.config_path = config_path,
 		.found_limits = found_limits,
 		.passed = passed,
+		.starter = starter,
+		.failure = {"stopped before the first workers were ready"},
 		.runtime_dir = {.fd = -1, .lock_fd = -1},
 		.pidfile = {.fd = -1},
 		.reports = {.read_fd = -1, .write_fd = -1},
 		.signals = {.fd = -1},
 		.unlisted_log = {.interval_ms = UNLISTED_LOG_MS},
 	};
-	struct errmsg err;
+	int status;
 
 	strangers_find(&supervisor.strangers);
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
-	if (supervisor_open(&supervisor, &err) < 0) {
+	if (supervisor_open(&supervisor, &supervisor.failure) < 0) {
 		supervisor.exit_status = exit_status_of_errno(errno);
-		log_error(NULL, "%s", err.text);
+		log_error(NULL, "%s", supervisor.failure.text);
 	} else {
 		ev_run(supervisor.loop, 0);
 		log_notice(NULL, "stopped");
 	}
 	supervisor_close(&supervisor);
-	return supervisor.exit_status;
+	status = supervisor.exit_status;
+	/* A start that somebody ended is none, and there is nothing left in the way of another. */
+	tell_starter(&supervisor, status == EX_OK ? EX_TEMPFAIL : status, supervisor.failure.text);
+	return status;
 }

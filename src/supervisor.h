@@ -12,6 +12,7 @@
 
 #include "attendance.h"
 #include "ending.h"
+#include "errmsg.h"
 #include "pidfile.h"
 #include "rate_limit.h"
 #include "runtime_dir.h"
@@ -21,11 +22,17 @@
 #include "strangers.h"
 #include "walk.h"
 
-struct errmsg;
 struct passed_sockets;
 struct pool;
 struct settings;
 struct startup_limits;
+
+/* Whoever waits for the start. Told once: EX_OK as soon as the first workers of every pool are
+ * ready; else, when everything is closed again, the exit status and the reason. */
+struct supervisor_starter {
+	void (*tell)(void *context, int status, const char *message);
+	void *context;
+};
 
 enum supervisor_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
 
@@ -54,6 +61,8 @@ struct supervisor {
 	size_t next_pool; /* whose turn it is */
 
 	enum supervisor_phase phase;
+	const struct supervisor_starter *starter; /* borrowed; NULL: nobody waits, or was told */
+	struct errmsg failure;                    /* why it stops, when that is nobody's wish */
 	struct ending ending;
 	struct walk walk;
 	int exit_status;
@@ -63,8 +72,10 @@ struct supervisor {
 	ev_timer clear_timer;
 };
 
-/* Supervises until the end; the exit status (sysexits(3)). Takes what was passed. */
+/* Supervises until the end; the exit status (sysexits(3)). Takes what was passed. starter may be
+ * NULL. */
 int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct startup_limits *found_limits, struct passed_sockets *passed);
+	const struct startup_limits *found_limits, struct passed_sockets *passed,
+	const struct supervisor_starter *starter);
 
 #endif

@@ -153,7 +153,7 @@ static int run(const char *config)
 	fake_sys_on_signal(on_signal, NULL);
 	descriptors = fake_sys_descriptors();
 	it.began_at = fake_sys_now_ms();
-	status = supervisor_run(settings, "test.ini", &limits, &passed);
+	status = supervisor_run(settings, "test.ini", &limits, &passed, NULL);
 	settings_free(settings);
 	ck_assert_uint_eq(fake_sys_descriptors(), descriptors);
 	ck_assert_uint_eq(fake_sys_strays(), 0);
