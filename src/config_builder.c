@@ -349,6 +349,8 @@ static void resolve_program(
 static void resolve_programs(struct pool_settings *pool, const char *folder)
 {
 	resolve_program(&pool->command, pool, folder, true);
+	resolve_program(&pool->on_spawn, pool, folder, false);
+	resolve_program(&pool->on_ready, pool, folder, false);
 	resolve_program(&pool->on_exit, pool, folder, false);
 }
 

@@ -265,7 +265,15 @@ static void release_limit(const struct option *option, void *section)
 
 static int set_amount(const struct option_target *target, const char *text, struct errmsg *err)
 {
-	return value_parse_amount(option_field(target->option, target->section), text, err);
+	const struct option *option = target->option;
+	struct amount amount;
+
+	if (value_parse_amount(&amount, text, err) < 0)
+		return -1;
+	if (option->max != 0 && (amount.number < option->min || amount.number > option->max))
+		return refuse_bound(option, amount.number, err);
+	*(struct amount *)option_field(option, target->section) = amount;
+	return 0;
 }
 
 static char *format_amount(const struct option *option, const void *section)

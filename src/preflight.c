@@ -240,6 +240,14 @@ static void check_program(const struct fault_place *place, const char *key, cons
 	free(found);
 }
 
+/* A hook is no worker: it is looked for on our own PATH. */
+static void check_hook(const struct fault_place *place, const char *key, const struct words *hook,
+	const struct pool_settings *pool, const char *directory)
+{
+	if (hook->count)
+		check_program(place, key, hook->word[0], getenv("PATH"), pool, directory);
+}
+
 static void check_programs(
 	const struct fault_place *place, const struct pool_settings *pool, const char *directory)
 {
@@ -249,10 +257,9 @@ static void check_programs(
 	if (program)
 		check_program(place, "command", program, search_path(pool), pool, directory);
 	free(program);
-	/* A hook is no worker: it is looked for on our own PATH. */
-	if (pool->on_exit.count)
-		check_program(
-			place, "on_exit", pool->on_exit.word[0], getenv("PATH"), pool, directory);
+	check_hook(place, "on_spawn", &pool->on_spawn, pool, directory);
+	check_hook(place, "on_ready", &pool->on_ready, pool, directory);
+	check_hook(place, "on_exit", &pool->on_exit, pool, directory);
 }
 
 static void check_output(

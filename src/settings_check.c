@@ -218,12 +218,21 @@ static void check_ready(const struct fault_place *place, const struct pool_setti
 {
 	bool serves = pool->sockets.count > 0 || pool->standard_input.kind == STDIO_SOCKET;
 
-	if (pool->ready == READY_NOTIFY)
-		fault_place_add(place, "ready", "notify is not available in this version");
 	if (pool->ready == READY_ALIVE && serves)
 		fault_place_warn(place, "ready",
 			"a reload cannot know whether a worker serves its sockets, only that it "
 			"lives");
+}
+
+static void check_recycling(const struct fault_place *place, const struct pool_settings *pool)
+{
+	static const char *const of_requests[] = {"max_requests_jitter", NULL};
+	static const char *const of_lifetime[] = {"max_lifetime_jitter", NULL};
+
+	if (pool->max_requests == 0)
+		warn_useless(place, of_requests, "without max_requests");
+	if (pool->max_lifetime_ms == 0)
+		warn_useless(place, of_lifetime, "without max_lifetime");
 }
 
 static void refuse_socket(const struct fault_place *place, const char *key, const char *name)
@@ -305,6 +314,7 @@ static void check_pool(const struct settings *settings, size_t index, struct fau
 	check_sizes(&place, pool);
 	check_times(&place, pool);
 	check_ready(&place, pool);
+	check_recycling(&place, pool);
 	check_sockets(&place, pool);
 	check_command(&place, pool);
 	check_environment(&place, &pool->environment);

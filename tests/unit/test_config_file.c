@@ -47,7 +47,6 @@ static const struct {
 		"t:3: [pool:p] log_level: unknown key here; it belongs into [preforkd]\n"},
 	{POOL "listen = :80\n",
 		"t:3: [pool:p] listen: unknown key here; it belongs into [socket:NAME]\n"},
-	{POOL "max_memory = 3\n", "t:3: [pool:p] max_memory: is not available in this version\n"},
 	{POOL "[preforkd]\ncontrol = off\n",
 		"t:4: [preforkd] control: is not available in this version\n"},
 	/* sections */

@@ -177,6 +177,8 @@ static const struct {
 	{SECTION_POOL, "cpu_affinity", "1024", NULL},
 	{SECTION_POOL, "cpu_affinity", "", NULL},
 	{SECTION_POOL, "surge", "25%", "25%"},
+	{SECTION_POOL, "surge", "0", NULL},
+	{SECTION_POOL, "surge", "0%", NULL},
 	{SECTION_POOL, "max_memory", "64K", "64K"},
 };
 

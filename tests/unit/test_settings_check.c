@@ -62,11 +62,24 @@ static const struct {
 		"request_timeout\n"},
 	{POOL "timeout_signal=ABRT\nrequest_timeout=3\n", ""},
 	/* readiness */
-	{POOL "ready=notify\n", "t:3: [pool:p] ready: notify is not available in this version\n"},
+	{POOL "ready=notify\nsockets=s\n" SOCKET, ""},
 	{POOL "ready=alive\n", ""},
 	{POOL "ready=alive\nsockets=s\n" SOCKET,
 		"t:3: [pool:p] ready: warning: a reload cannot know whether a worker serves its "
 		"sockets, only that it lives\n"},
+	{POOL "ready=alive\nstdin=socket:s\n" SOCKET,
+		"t:3: [pool:p] ready: warning: a reload cannot know whether a worker serves its "
+		"sockets, only that it lives\n"},
+	{POOL "ready=auto\nsockets=s\n" SOCKET, ""},
+	/* recycling */
+	{POOL "max_requests_jitter=5\nmax_lifetime_jitter=5\n",
+		"t:3: [pool:p] max_requests_jitter: warning: has no effect without max_requests\n"
+		"t:4: [pool:p] max_lifetime_jitter: warning: has no effect without max_lifetime\n"},
+	{POOL "max_requests=1\nmax_requests_jitter=5\nmax_lifetime=1\nmax_lifetime_jitter=5\n"
+	      "max_memory=1G\n",
+		""},
+	{POOL "max_requests_jitter=0\n", ""},
+	{POOL "surge=0\n", "t:3: [pool:p] surge: must be at least 1\n"},
 	/* sockets of pools */
 	{POOL "sockets=s\n" SOCKET, ""},
 	{POOL "stdin=socket:s\n" SOCKET, ""},
