@@ -6,16 +6,19 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "config_file.h"
+#include "daemonize.h"
 #include "errmsg.h"
 #include "exit_status.h"
 #include "faults.h"
 #include "listener.h"
 #include "logger.h"
+#include "memory.h"
 #include "preflight.h"
 #include "run_pool.h"
 #include "settings.h"
@@ -23,19 +26,22 @@
 #include "supervisor.h"
 
 static const char usage_text[] =
-	"usage: preforkd -c FILE [-t] [--log-level LEVEL] [COMMAND [ARGUMENT...]]\n";
+	"usage: preforkd -c FILE [-d | -t] [--log-level LEVEL] [COMMAND [ARGUMENT...]]\n";
 
 static const char help_text[] =
 	"\n"
 	"Keeps pools of worker processes running, as FILE (preforkd.ini(5)) says.\n"
 	"\n"
 	"  -c, --config FILE      the configuration\n"
+	"  -d, --daemon           go into the background; return when the first workers of\n"
+	"                         every pool are ready, or say why not\n"
 	"  -t, --test             check the configuration, print every fault, start nothing\n"
 	"      --log-level LEVEL  error, warning, notice, info or debug, instead of the file's\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
 	"\n"
-	"Without a command: supervises in the foreground, logs to standard error.\n"
+	"Without a command: supervises, in the foreground if not -d, and logs to standard error\n"
+	"(with -d: to syslog) if FILE does not name another log.\n"
 	"\n"
 	"  config                 print the effective configuration, defaults included\n"
 	"  run POOL               be one worker of the pool, without a supervisor\n"
@@ -49,7 +55,7 @@ static const char *const later_commands[] = {"status", "top", "events", "reload"
 
 struct arguments {
 	const char *config;
-	bool test;
+	bool daemon, test;
 	int log_level; /* -1: the file's */
 	char **command;
 	int command_count;
@@ -80,7 +86,7 @@ static int parse_option(struct arguments *arguments, int option)
 	case 'l':
 		arguments->log_level = parse_log_level(optarg);
 		return arguments->log_level < 0 ? usage_error("no such log level: %s", optarg) : -1;
-	case 'd': return usage_error("%s is not available in this version", "--daemon");
+	case 'd': arguments->daemon = true; return -1;
 	case 'h': printf("%s%s", usage_text, help_text); return EX_OK;
 	case 'V': puts("preforkd " PACKAGE_VERSION); return EX_OK;
 	default: fputs(usage_text, stderr); return EX_USAGE;
@@ -107,9 +113,23 @@ static int parse_arguments(struct arguments *arguments, int argc, char **argv)
 	arguments->command_count = argc - optind;
 	if (status < 0 && arguments->test && arguments->command_count > 0)
 		return usage_error("--test takes no command: %s", arguments->command[0]);
+	if (status < 0 && arguments->daemon && arguments->test)
+		return usage_error("%s", "--daemon and --test exclude each other");
+	if (status < 0 && arguments->daemon && arguments->command_count > 0)
+		return usage_error("--daemon takes no command: %s", arguments->command[0]);
 	if (status < 0 && !arguments->config)
 		return usage_error("%s", "no configuration: -c FILE is missing");
 	return status;
+}
+
+/* malloced. A folder that has no path any more leaves it as it is. */
+static char *absolute_path(const char *path)
+{
+	char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *absolute = here ? memory_format("%s/%s", here, path) : memory_copy_string(path);
+
+	free(here);
+	return absolute;
 }
 
 static void print_faults(const struct faults *faults)
@@ -125,6 +145,10 @@ static struct settings *load(const struct arguments *arguments, int *status)
 	struct settings *settings = config_file_read(arguments->config, &faults);
 
 	*status = EX_OK;
+	/* What is still relative now is so to the folder that workers will start in. */
+	if (settings && arguments->daemon && chdir("/") < 0)
+		faults_add(&faults, arguments->config, 0, NULL, NULL, "chdir to /: %s",
+			strerror(errno));
 	if (!settings)
 		*status = errno == ENOENT ? EX_NOINPUT : errno == EACCES ? EX_NOPERM : EX_CONFIG;
 	else
@@ -139,26 +163,50 @@ static struct settings *load(const struct arguments *arguments, int *status)
 	return settings;
 }
 
-static int supervise(const struct arguments *arguments, const struct settings *settings,
-	const struct startup_limits *limits, struct passed_sockets *passed)
+static int open_log(
+	const struct arguments *arguments, const struct settings *settings, struct errmsg *err)
 {
+	const char *file = settings->preforkd.log_file;
 	const struct logger_settings log = {
 		.name = settings->preforkd.name,
-		.target = settings->preforkd.log_file,
+		.target = arguments->daemon && strcmp(file, "stderr") == 0 ? "syslog" : file,
 		.level = (enum log_level)(arguments->log_level >= 0 ? arguments->log_level
 								    : settings->preforkd.log_level),
 		.format = (enum log_format)settings->preforkd.log_format,
 	};
-	struct errmsg err;
-	int status;
+	struct errmsg reason;
 
-	if (logger_open(&log, &err) < 0) {
-		fprintf(stderr, "preforkd: log_file: %s\n", err.text);
-		return exit_status_of_errno(errno);
+	if (logger_open(&log, &reason) < 0)
+		return errmsg_set(err, "log_file: %s", reason.text);
+	return 0;
+}
+
+static void tell_caller(void *daemon, int status, const char *message)
+{
+	daemonize_report(daemon, status, message);
+}
+
+static int supervise(const struct arguments *arguments, const struct settings *settings,
+	const struct startup_limits *limits, struct passed_sockets *passed)
+{
+	struct daemon daemon = DAEMON_OF_NOBODY;
+	const struct supervisor_starter starter = {.tell = tell_caller, .context = &daemon};
+	struct errmsg err;
+	int status = -1;
+
+	if (arguments->daemon)
+		status = daemonize_begin(&daemon, STDERR_FILENO + 1 + passed->count);
+	if (status >= 0)
+		return status;
+	if (open_log(arguments, settings, &err) < 0) {
+		status = exit_status_of_errno(errno);
+		fprintf(stderr, "preforkd: %s\n", err.text);
+		daemonize_report(&daemon, status, err.text);
+		return status;
 	}
 	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
 		(int)getpid());
-	status = supervisor_run(settings, settings->files[0], limits, passed, NULL);
+	status = supervisor_run(settings, settings->files[0], limits, passed, &starter);
 	logger_close();
 	return status;
 }
@@ -208,6 +256,7 @@ int main(int argc, char **argv)
 	struct passed_sockets passed;
 	struct startup_limits limits;
 	struct settings *settings;
+	char *absolute = NULL;
 	struct errmsg err;
 	int status;
 
@@ -220,10 +269,13 @@ int main(int argc, char **argv)
 		return status;
 	/* Before anything is opened that a wrong LISTEN_FDS could take for passed. */
 	passed_sockets_read(&passed);
+	if (arguments.daemon)
+		arguments.config = absolute = absolute_path(arguments.config);
 	settings = load(&arguments, &status);
 	if (settings)
 		status = perform(&arguments, settings, &limits, &passed);
 	settings_free(settings);
 	passed_sockets_free(&passed);
+	free(absolute);
 	return status;
 }
