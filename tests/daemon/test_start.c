@@ -1,5 +1,5 @@
-/* Starting: from odd surroundings, with commands and wrong calls, in the background; what is
- * refused, and with which exit status. */
+/* Starting: from odd surroundings, with commands and wrong calls; what is refused, and with
+ * which exit status. */
 #include "harness.h"
 
 #include <fcntl.h>
@@ -350,73 +350,12 @@ START_TEST(a_hard_link_or_a_fifo_is_no_log)
 }
 END_TEST
 
-/* --- in the background --- */
-
-#define SKIP_WITHOUT_D()                                                                           \
-	do {                                                                                       \
-		config(ONE_WORKER);                                                                \
-		preforkd_run("-c", path_of("app.ini"), "-d", "-t");                                \
-		SKIP_IF_SAID_LATER("run.err");                                                     \
-	} while (0)
-
-static pid_t daemonize(int expected)
-{
-	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "-d"), expected);
-	return (pid_t)file_number("my.pid");
-}
-
-START_TEST(d_returns_once_the_workers_are_ready)
-{
-	SKIP_WITHOUT_D();
-	config("pid_file = @dir@/my.pid\nlog_file = @dir@/my.log\n[pool:web]\nmax_workers = 2\n"
-	       "ready = scoreboard\ncommand = @worker@ sleep 300 state _\n");
-	int64_t began = now_ms();
-	pid_t pid = daemonize(0);
-
-	ck_assert_int_ge(now_ms() - began, 290);
-	ck_assert_int_gt(pid, 1);
-	daemon_is(pid);
-	ck_assert_int_eq(worker_count(), 2);
-	ck_assert_int_eq(board_byte("web", 0, 0), '_');
-	ck_assert_int_eq(board_byte("web", 1, 0), '_');
-	ck_assert_int_ne(getsid(pid), getsid(0));
-	ck_assert_int_gt(file_size("my.log"), 0);
-	EXPECT_STOP();
-	ck_assert(!file_exists("my.pid"));
-}
-END_TEST
-
-START_TEST(d_tells_why_not)
-{
-	SKIP_WITHOUT_D();
-	config("pid_file = @dir@/my.pid\nlog_file = @dir@/my.log\n[pool:web]\nmax_workers = 1\n"
-	       "err_respawn_interval = 10ms\ncommand = @worker@ exit 3\n");
-	daemonize(75);
-	ck_assert_msg(file_has("run.err", "web"), "%s", file_text("run.err"));
-	WAIT_FOR(process_left() == 0);
-}
-END_TEST
-
-START_TEST(d_tells_of_faults_before_it_goes)
-{
-	SKIP_WITHOUT_D();
-	config("[pool:web]\nmax_workers = 1\n");
-	daemonize(78);
-	ck_assert(file_has("run.err", "[pool:web] command: "));
-	config("pid_file = /proc/preforkd-test\n" ONE_WORKER);
-	daemonize(73);
-	ck_assert(file_has("run.err", "/proc/preforkd-test"));
-	ck_assert_int_eq(process_left(), 0);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("start");
 	TCase *odd = harness_case(suite, "surroundings");
 	TCase *calls = harness_case(suite, "calls");
 	TCase *refusals = harness_case(suite, "refusals");
-	TCase *background = harness_case(suite, "background");
 
 	tcase_add_loop_test(
 		odd, starts_in_odd_surroundings_and_its_workers_are_clean, 0, LENGTH(surroundings));
@@ -434,8 +373,5 @@ int main(void)
 	tcase_add_loop_test(refusals, a_place_that_cannot_be_written_is_73, 0, 2);
 	tcase_add_loop_test(refusals, a_symbolic_link_is_not_followed, 0, 2);
 	tcase_add_loop_test(refusals, a_hard_link_or_a_fifo_is_no_log, 0, 3);
-	tcase_add_test(background, d_returns_once_the_workers_are_ready);
-	tcase_add_test(background, d_tells_why_not);
-	tcase_add_test(background, d_tells_of_faults_before_it_goes);
 	return harness_main(suite);
 }
