@@ -35,10 +35,10 @@ void setup(void)
 
 	memset(&heard, 0, sizeof(heard));
 	test_dir_make(&dir);
-	folder = dir.socket_path;
-	ck_assert_uint_lt(strlen(dir.socket_path), sizeof(socket_path) - 20);
-	snprintf(socket_path, sizeof(socket_path), "%.80s/web.notify", dir.socket_path);
-	snprintf(log_path, sizeof(log_path), "%.80s/log", dir.socket_path);
+	folder = dir.path;
+	ck_assert_uint_lt(strlen(dir.path), sizeof(socket_path) - 20);
+	snprintf(socket_path, sizeof(socket_path), "%.80s/web.notify", dir.path);
+	snprintf(log_path, sizeof(log_path), "%.80s/log", dir.path);
 	log.target = log_path;
 	ck_assert_msg(logger_open(&log, &err) == 0, "%s", err.text);
 	loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
@@ -55,7 +55,7 @@ void teardown(void)
 	ev_loop_destroy(loop);
 	logger_close();
 	unlink(log_path);
-	ck_assert_msg(rmdir(dir.socket_path) == 0, "something is left in %s", dir.socket_path);
+	ck_assert_msg(rmdir(dir.path) == 0, "something is left in %s", dir.path);
 }
 
 void must_open(void)

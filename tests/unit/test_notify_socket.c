@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(trouble_leaves_nothing)
 {
-	char nowhere[300], missing[sizeof(socket_path)];
+	char missing[sizeof(socket_path)];
 	struct rlimit files;
 
 	snprintf(missing, sizeof(missing), "%.70s/no/web.notify", folder);
@@ -134,7 +134,6 @@ START_TEST(trouble_leaves_nothing)
 		settings.uid = (uid_t)-1;
 	}
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-	snprintf(nowhere, sizeof(nowhere), "%s", socket_path);
 	files.rlim_cur = (rlim_t)dup(0); /* the lowest that is free */
 	close((int)files.rlim_cur);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
