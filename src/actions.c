@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "configuration.h"
 #include "errmsg.h"
 #include "logger.h"
 #include "pool.h"
@@ -60,7 +61,7 @@ static void log_stop(const struct supervisor *supervisor, const struct signal_ru
 
 		if (signal_number == 0)
 			signal_number = pool->settings->stop_signal;
-		subject.pool = pool->settings->name;
+		subject.pool = pool->name;
 		log_notice(&subject, "stopping %d workers with %s, KILL after %.3g s",
 			pool->present, signal_name(signal_number),
 			(double)pool->settings->stop_timeout_ms / 1000);
@@ -71,6 +72,7 @@ static void begin_stop(
 	struct supervisor *supervisor, const struct signal_rule *rule, int64_t now_ms)
 {
 	supervisor->phase = PHASE_STOPPING;
+	reload_abandon(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		pool_begin_stop(supervisor->pool[i]);
 	log_stop(supervisor, rule);
@@ -128,7 +130,7 @@ static void resize(struct supervisor *supervisor, const struct signal_rule *rule
 		else
 			pool_grow(pool, rule->action == SIGNAL_GROW ? 1 : -1,
 				rule->action == SIGNAL_GROW ? 0 : rule->worker_signal);
-		subject.pool = pool->settings->name;
+		subject.pool = pool->name;
 		log_notice(&subject, "max_workers is %d now (configured: %d)%s",
 			pool_rule(pool).max_workers, (int)pool->settings->max_workers,
 			pool->drained ? ", drained" : "");
@@ -158,6 +160,11 @@ static void act(struct supervisor *supervisor, const struct signal_rule *rule, i
 		return;
 	case SIGNAL_RELOAD:
 	case SIGNAL_RECONFIGURE:
+		if (!stopping)
+			reload_ask(supervisor,
+				rule->action == SIGNAL_RELOAD ? RELOAD_ALL : RELOAD_RECONFIGURE,
+				rule->worker_signal);
+		return;
 	case SIGNAL_UPGRADE: not_in_this_version(rule); return;
 	case SIGNAL_DRAIN:
 	case SIGNAL_RESUME:
@@ -194,7 +201,8 @@ static void take_signal(
 	struct supervisor *supervisor, const struct signal_event *event, int64_t now_ms)
 {
 	const struct signal_rule hangup = {.action = SIGNAL_STOP};
-	const struct signal_rule *rule = &supervisor->settings->signals.rule[event->number];
+	const struct signal_rule *rule =
+		&supervisor->configuration->settings->signals.rule[event->number];
 
 	if (event->number == SIGCHLD) {
 		supervisor->children_ended = true;

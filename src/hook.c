@@ -25,6 +25,7 @@
 struct hook {
 	struct hooks *hooks;
 	struct hook *next;
+	const char *key;            /* on_exit, ... */
 	struct log_subject subject; /* the worker it is about, with the hook's own pid */
 	int pidfd;
 	bool killed;
@@ -32,8 +33,8 @@ struct hook {
 	ev_timer limit;
 };
 
-__attribute__((format(printf, 3, 4))) static void complain(
-	struct hooks *hooks, const struct log_subject *subject, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void complain(struct hooks *hooks, const char *key,
+	const struct log_subject *subject, const char *format, ...)
 {
 	struct errmsg text;
 	uint64_t held_back;
@@ -45,10 +46,10 @@ __attribute__((format(printf, 3, 4))) static void complain(
 	vsnprintf(text.text, sizeof(text.text), format, arguments);
 	va_end(arguments);
 	if (held_back > 0)
-		log_warning(subject, "on_exit: %s (and %" PRIu64 " complaints before)", text.text,
+		log_warning(subject, "%s: %s (and %" PRIu64 " complaints before)", key, text.text,
 			held_back);
 	else
-		log_warning(subject, "on_exit: %s", text.text);
+		log_warning(subject, "%s: %s", key, text.text);
 }
 
 static void hook_free(struct hook *hook)
@@ -60,7 +61,7 @@ static void hook_free(struct hook *hook)
 	/* One that has not ended yet will be reaped as any stranger. */
 	if (sys_wait_child(hook->subject.pid, &info, WNOHANG) == 0 && info.si_pid != 0 &&
 		(info.si_code != CLD_EXITED || info.si_status != 0))
-		complain(hooks, &hook->subject, "ended with %s %d",
+		complain(hooks, hook->key, &hook->subject, "ended with %s %d",
 			info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
 	ev_io_stop(hooks->loop, &hook->exit_watcher);
 	ev_timer_stop(hooks->loop, &hook->limit);
@@ -95,13 +96,13 @@ static void on_hook_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (hook->killed) {
-		complain(hooks, &hook->subject, "still there %d s after KILL, not waited for",
-			HOOK_TIMEOUT_SEC);
+		complain(hooks, hook->key, &hook->subject,
+			"still there %d s after KILL, not waited for", HOOK_TIMEOUT_SEC);
 		hook_free(hook);
 		hooks->changed(hooks->pool);
 		return;
 	}
-	complain(hooks, &hook->subject, "killed after %d s", HOOK_TIMEOUT_SEC);
+	complain(hooks, hook->key, &hook->subject, "killed after %d s", HOOK_TIMEOUT_SEC);
 	hook->killed = true;
 	sys_pidfd_signal(hook->pidfd, SIGKILL);
 	sys_kill_group(hook->subject.pid, SIGKILL);
@@ -118,8 +119,8 @@ static void add_number(struct words *environment, const char *name, int64_t valu
 /* A hook has no descriptors but 0-2. */
 static bool names_descriptors(const char *assignment)
 {
-	static const char *const prefixes[] = {
-		"LISTEN_FD", "EINHORN_FD_", "SERVER_STARTER_PORT=", "PREFORKD_SCOREBOARD_FD="};
+	static const char *const prefixes[] = {"LISTEN_FD", "EINHORN_FD_",
+		"SERVER_STARTER_PORT=", "PREFORKD_SCOREBOARD_FD=", "NOTIFY_SOCKET="};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (strncmp(assignment, prefixes[i], strlen(prefixes[i])) == 0)
@@ -128,19 +129,21 @@ static bool names_descriptors(const char *assignment)
 }
 
 static void build_environment(
-	struct words *environment, const struct launch *launch, const struct worker_end *end)
+	struct words *environment, const struct launch *launch, const struct hook_event *event)
 {
-	char *uptime = memory_format("PREFORKD_UPTIME=%.3f", (double)end->age_ms / 1000);
+	char *uptime = memory_format("PREFORKD_UPTIME=%.3f", (double)event->age_ms / 1000);
 
 	for (size_t i = 0; i < launch->environment.count; i++)
 		if (!names_descriptors(launch->environment.word[i]))
 			words_add(environment, launch->environment.word[i]);
-	add_number(environment, "PREFORKD_SLOT", end->record.slot);
-	add_number(environment, "PREFORKD_GENERATION", (int64_t)end->record.generation);
-	add_number(environment, "PREFORKD_PID", end->record.pid);
-	add_number(environment,
-		end->code == CLD_EXITED ? "PREFORKD_EXIT_STATUS" : "PREFORKD_EXIT_SIGNAL",
-		end->status);
+	add_number(environment, "PREFORKD_SLOT", event->slot);
+	add_number(environment, "PREFORKD_GENERATION", (int64_t)event->generation);
+	add_number(environment, "PREFORKD_PID", event->pid);
+	if (event->end)
+		add_number(environment,
+			event->end->code == CLD_EXITED ? "PREFORKD_EXIT_STATUS"
+						       : "PREFORKD_EXIT_SIGNAL",
+			event->end->status);
 	words_add(environment, uptime);
 	free(uptime);
 }
@@ -169,12 +172,13 @@ static int start_hook(struct spawned *spawned, struct hooks *hooks, const struct
 	return result;
 }
 
-static void watch_hook(
-	struct hooks *hooks, const struct spawned *spawned, const struct log_subject *subject)
+static void watch_hook(struct hooks *hooks, const struct spawned *spawned, const char *key,
+	const struct log_subject *subject)
 {
 	struct hook *hook = memory_alloc(sizeof(*hook));
 
 	hook->hooks = hooks;
+	hook->key = key;
 	hook->subject = *subject;
 	hook->subject.pid = spawned->pid;
 	hook->pidfd = spawned->pidfd;
@@ -188,13 +192,13 @@ static void watch_hook(
 	ev_timer_start(hooks->loop, &hook->limit);
 }
 
-void hooks_run_exit(struct hooks *hooks, const struct launch *launch, const struct words *command,
-	const struct worker_end *end)
+void hooks_run(struct hooks *hooks, const struct launch *launch, const struct words *command,
+	const struct hook_event *event)
 {
-	struct log_subject subject = {.pool = launch->settings->name,
-		.slot = end->record.slot,
-		.pid = end->record.pid,
-		.age_ms = end->age_ms};
+	const struct log_subject subject = {.pool = hooks->pool_name,
+		.slot = event->slot,
+		.pid = event->pid,
+		.age_ms = event->age_ms};
 	const char *folder = launch->settings->directory;
 	struct words environment = {0};
 	struct spawned spawned;
@@ -204,16 +208,17 @@ void hooks_run_exit(struct hooks *hooks, const struct launch *launch, const stru
 	if (command->count == 0)
 		return;
 	if (hooks->running >= HOOKS_MAX) {
-		complain(hooks, &subject, "left out, %d are running already", HOOKS_MAX);
+		complain(
+			hooks, event->key, &subject, "left out, %d are running already", HOOKS_MAX);
 		return;
 	}
-	build_environment(&environment, launch, end);
-	directory = folder ? launch_expand(launch, folder, end->record.slot, &err) : NULL;
+	build_environment(&environment, launch, event);
+	directory = folder ? launch_expand(launch, folder, event->slot, &err) : NULL;
 	if ((folder && !directory) ||
 		start_hook(&spawned, hooks, launch, command, &environment, directory, &err) < 0)
-		complain(hooks, &subject, "%s", err.text);
+		complain(hooks, event->key, &subject, "%s", err.text);
 	else
-		watch_hook(hooks, &spawned, &subject);
+		watch_hook(hooks, &spawned, event->key, &subject);
 	words_free(&environment);
 	free(directory);
 }

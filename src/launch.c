@@ -25,7 +25,7 @@
 #include "users.h"
 
 #define FIRST_SOCKET_FD 3
-#define ENV_NUMBERS     5 /* slot, generation, offset, starter, listen_pid */
+#define ENV_NUMBERS     7 /* slot, generation, offset, starter, listen_pid, the watchdog's two */
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -155,6 +155,8 @@ static void build_environment(struct launch *launch, const struct launch_place *
 		set_formatted(environment, "PREFORKD_SCOREBOARD_FD", "%zu",
 			FIRST_SOCKET_FD + settings->sockets.count);
 	}
+	if (place->notify_address)
+		set_formatted(environment, "NOTIFY_SOCKET", "%s", place->notify_address);
 	if (settings->sockets.count > 0)
 		add_sockets(environment, settings, place->sockets);
 	launch->envp = memory_alloc((environment->count + ENV_NUMBERS + 1) * sizeof(char *));
@@ -307,6 +309,27 @@ int launch_init(struct launch *launch, const struct pool_settings *settings,
 	return -1;
 }
 
+void launch_resettle(struct launch *launch, const struct pool_settings *settings)
+{
+	launch->settings = settings;
+	build_plan(launch);
+}
+
+/* As systemd's watchdog: a process that does not find its own pid there is not meant. */
+static char **add_watchdog(struct launch *launch, char **number)
+{
+	const int64_t timeout_ms = launch->settings->timeout_ms;
+
+	if (timeout_ms <= 0)
+		return number;
+	snprintf(launch->watchdog, sizeof(launch->watchdog), "WATCHDOG_USEC=%" PRId64,
+		timeout_ms * 1000);
+	snprintf(launch->watchdog_pid, sizeof(launch->watchdog_pid), "WATCHDOG_PID=%-12s", "");
+	*number++ = launch->watchdog;
+	*number++ = launch->watchdog_pid;
+	return number;
+}
+
 const struct spawn_plan *launch_prepare(
 	struct launch *launch, const struct launch_worker *worker, struct errmsg *err)
 {
@@ -333,6 +356,7 @@ const struct spawn_plan *launch_prepare(
 		*number++ = launch->starter;
 		*number++ = launch->listen_pid;
 	}
+	number = add_watchdog(launch, number);
 	*number = NULL;
 	return &launch->plan;
 }

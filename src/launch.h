@@ -1,8 +1,8 @@
 #ifndef PREFORKD_LAUNCH_H
 #define PREFORKD_LAUNCH_H
 /*
- * What a worker of a pool is started with: made once a pool, so that a start only fills in the
- * numbers of its slot. Floor 2.
+ * What a worker of a pool is started with: made once a generation, so that a start only fills in
+ * the numbers of its slot. Floor 2.
  */
 #include <stdint.h>
 #include <sys/resource.h>
@@ -34,7 +34,8 @@ struct launch {
 	struct rlimit limits[SPAWN_LIMITS];
 	char slot[LAUNCH_NUMBER_BYTES], generation[LAUNCH_NUMBER_BYTES + 16],
 		offset[LAUNCH_NUMBER_BYTES + 16], starter[LAUNCH_NUMBER_BYTES + 16],
-		listen_pid[LAUNCH_NUMBER_BYTES];
+		listen_pid[LAUNCH_NUMBER_BYTES], watchdog_pid[LAUNCH_NUMBER_BYTES],
+		watchdog[LAUNCH_NUMBER_BYTES + 16];
 };
 
 /* Where a pool's workers live. */
@@ -43,6 +44,7 @@ struct launch_place {
 	const struct socket_table *sockets;
 	const struct startup_limits *found_limits; /* as we found them */
 	const char *scoreboard_path;               /* NULL: none */
+	const char *notify_address;                /* for NOTIFY_SOCKET; NULL: none */
 };
 
 /* One worker's own numbers and descriptors. */
@@ -60,6 +62,8 @@ const struct spawn_plan *launch_prepare(
 	struct launch *launch, const struct launch_worker *worker, struct errmsg *err);
 /* %{pool}, %{slot} and %{name} replaced; malloced, or NULL with the reason. */
 char *launch_expand(const struct launch *launch, const char *text, int slot, struct errmsg *err);
+/* The settings became others that are the same to a worker; they are borrowed from now on. */
+void launch_resettle(struct launch *launch, const struct pool_settings *settings);
 void launch_fini(struct launch *launch);
 
 #endif

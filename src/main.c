@@ -163,51 +163,52 @@ static struct settings *load(const struct arguments *arguments, int *status)
 	return settings;
 }
 
-static int open_log(
-	const struct arguments *arguments, const struct settings *settings, struct errmsg *err)
-{
-	const char *file = settings->preforkd.log_file;
-	const struct logger_settings log = {
-		.name = settings->preforkd.name,
-		.target = arguments->daemon && strcmp(file, "stderr") == 0 ? "syslog" : file,
-		.level = (enum log_level)(arguments->log_level >= 0 ? arguments->log_level
-								    : settings->preforkd.log_level),
-		.format = (enum log_format)settings->preforkd.log_format,
-	};
-	struct errmsg reason;
-
-	if (logger_open(&log, &reason) < 0)
-		return errmsg_set(err, "log_file: %s", reason.text);
-	return 0;
-}
-
 static void tell_caller(void *daemon, int status, const char *message)
 {
 	daemonize_report(daemon, status, message);
 }
 
-static int supervise(const struct arguments *arguments, const struct settings *settings,
+/* Takes the settings over. */
+static int run_supervisor(const struct supervisor_options *options, struct settings *settings)
+{
+	struct errmsg err;
+	int status;
+
+	if (supervisor_open_log(options, settings, &err) < 0) {
+		status = exit_status_of_errno(errno);
+		fprintf(stderr, "preforkd: %s\n", err.text);
+		options->starter->tell(options->starter->context, status, err.text);
+		settings_free(settings);
+		return status;
+	}
+	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", options->config_path,
+		(int)getpid());
+	status = supervisor_run(settings, options);
+	logger_close();
+	return status;
+}
+
+/* Takes the settings over. */
+static int supervise(const struct arguments *arguments, struct settings *settings,
 	const struct startup_limits *limits, struct passed_sockets *passed)
 {
 	struct daemon daemon = DAEMON_OF_NOBODY;
 	const struct supervisor_starter starter = {.tell = tell_caller, .context = &daemon};
-	struct errmsg err;
+	const struct supervisor_options options = {
+		.config_path = arguments->config,
+		.log_level = arguments->log_level,
+		.daemon = arguments->daemon,
+		.found_limits = limits,
+		.passed = passed,
+		.starter = &starter,
+	};
 	int status = -1;
 
 	if (arguments->daemon)
 		status = daemonize_begin(&daemon, STDERR_FILENO + 1 + passed->count);
-	if (status >= 0)
-		return status;
-	if (open_log(arguments, settings, &err) < 0) {
-		status = exit_status_of_errno(errno);
-		fprintf(stderr, "preforkd: %s\n", err.text);
-		daemonize_report(&daemon, status, err.text);
-		return status;
-	}
-	log_notice(NULL, "preforkd " PACKAGE_VERSION " with %s, pid %d", arguments->config,
-		(int)getpid());
-	status = supervisor_run(settings, settings->files[0], limits, passed, &starter);
-	logger_close();
+	if (status < 0)
+		return run_supervisor(&options, settings);
+	settings_free(settings);
 	return status;
 }
 
@@ -238,16 +239,20 @@ static int run_command(const struct arguments *arguments, const struct settings 
 	return unknown_command(command);
 }
 
-static int perform(const struct arguments *arguments, const struct settings *settings,
+/* Takes the settings over. */
+static int perform(const struct arguments *arguments, struct settings *settings,
 	const struct startup_limits *limits, struct passed_sockets *passed)
 {
-	if (arguments->test) {
+	int status = EX_OK;
+
+	if (!arguments->test && arguments->command_count == 0)
+		return supervise(arguments, settings, limits, passed);
+	if (arguments->test)
 		printf("%s: the configuration is good\n", arguments->config);
-		return EX_OK;
-	}
-	if (arguments->command_count > 0)
-		return run_command(arguments, settings, limits, passed);
-	return supervise(arguments, settings, limits, passed);
+	else
+		status = run_command(arguments, settings, limits, passed);
+	settings_free(settings);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -274,7 +279,6 @@ int main(int argc, char **argv)
 	settings = load(&arguments, &status);
 	if (settings)
 		status = perform(&arguments, settings, &limits, &passed);
-	settings_free(settings);
 	passed_sockets_free(&passed);
 	free(absolute);
 	return status;

@@ -104,13 +104,12 @@ static int lacking(struct policy_memory *memory, const struct policy_rule *rule,
 	return initial;
 }
 
-/* When the next start may be: after the back-off, and spawn_interval after the last one. */
-static int64_t start_allowed_at(
+int64_t policy_start_allowed_at(
 	const struct policy_memory *memory, const struct policy_rule *rule, int64_t deterred_until)
 {
 	int64_t paced = memory->started_at + rule->spawn_interval_ms;
 
-	if (rule->spawn_interval_ms <= 0 || memory->started == 0 || paced < deterred_until)
+	if (rule->spawn_interval_ms <= 0 || !memory->paced || paced < deterred_until)
 		return deterred_until;
 	return paced;
 }
@@ -204,10 +203,16 @@ struct policy_plan policy_decide(struct policy_memory *memory, const struct poli
 	if (wanted > 0) {
 		plan.reason = reason;
 		plan_starts(&plan, wanted, rule->max_workers - serving(census) - census->leaving,
-			start_allowed_at(memory, rule, deterred_until), rule, now_ms);
+			policy_start_allowed_at(memory, rule, deterred_until), rule, now_ms);
 	}
 	plan_surplus(&plan, memory, rule, census, now_ms);
 	return plan;
+}
+
+void policy_paced(struct policy_memory *memory, int64_t now_ms)
+{
+	memory->paced = true;
+	memory->started_at = now_ms;
 }
 
 void policy_started(struct policy_memory *memory, int count, int64_t now_ms)
@@ -217,7 +222,7 @@ void policy_started(struct policy_memory *memory, int count, int64_t now_ms)
 	if (count <= 0)
 		return;
 	memory->started += count;
-	memory->started_at = now_ms;
+	policy_paced(memory, now_ms);
 	if (step->left <= 0)
 		return;
 	step->left = at_least(0, step->left - count);

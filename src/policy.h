@@ -50,6 +50,7 @@ struct policy_memory {
 	bool initial_done;  /* start_workers were there once */
 	int64_t started;    /* all starts so far */
 	int64_t started_at; /* the last one */
+	bool paced;         /* there was one */
 	struct policy_step step;
 	struct policy_surplus surplus[POLICY_SURPLUS_MAX]; /* size and since both rise */
 	int surplus_count;
@@ -84,6 +85,11 @@ struct policy_plan policy_decide(struct policy_memory *memory, const struct poli
 	const struct policy_census *census, int64_t deterred_until, int64_t now_ms);
 /* That many of plan.start were really started. */
 void policy_started(struct policy_memory *memory, int count, int64_t now_ms);
+/* One was started that is none of policy_decide()'s: the next start waits for it all the same. */
+void policy_paced(struct policy_memory *memory, int64_t now_ms);
+/* When the next start may be: after the back-off, and spawn_interval after the last one. */
+int64_t policy_start_allowed_at(
+	const struct policy_memory *memory, const struct policy_rule *rule, int64_t deterred_until);
 /* "2 idle + 1 starting < min_spare_workers 5: starting 2" */
 void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 	const struct policy_census *census, const struct policy_plan *plan);

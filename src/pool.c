@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "errmsg.h"
+#include "generation.h"
 #include "memory.h"
+#include "notify_message.h"
 #include "scoreboard.h"
 #include "settings.h"
+#include "sys.h"
+#include "users.h"
 
-#define READY_INFINITE_MS 1000 /* min_uptime = infinity: alive so long counts as ready */
-#define LOG_INTERVAL_MS   1000
+#define LOG_INTERVAL_MS 1000
 
 void pool_mark_dirty(struct pool *pool)
 {
@@ -45,15 +48,61 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_mark_dirty(pool);
 }
 
-static int open_board(struct pool *pool, const char *path, struct errmsg *err)
+static uid_t owner_uid(const struct generation *generation)
 {
-	const struct pool_settings *settings = pool->settings;
-	struct scoreboard_settings board = {
-		.slots = (int)settings->max_workers,
-		.uid = pool->launch.identity.change ? pool->launch.identity.uid : (uid_t)-1,
-		.gid = pool->launch.identity.change ? pool->launch.identity.gid : (gid_t)-1,
+	const struct identity *identity = &generation->launch.identity;
+
+	return identity->change ? identity->uid : (uid_t)-1;
+}
+
+static gid_t owner_gid(const struct generation *generation)
+{
+	const struct identity *identity = &generation->launch.identity;
+
+	return identity->change ? identity->gid : (gid_t)-1;
+}
+
+static void on_message(void *context, pid_t pid, uid_t uid, const struct notify_message *message)
+{
+	(void)uid;
+	pool_take_message(context, pid, message);
+}
+
+/* Workers in a chroot cannot see a path of ours. */
+static int open_notify(struct pool *pool, const struct pool_settings *settings,
+	const struct identity *identity, struct errmsg *err)
+{
+	char *path = memory_format("%s/%s.notify", pool->place.scoreboard_folder, pool->name);
+	const struct notify_socket_settings wanted = {
 		.path = path,
-		.pool = settings->name,
+		.abstract = settings->chroot != NULL,
+		.uid = identity->change ? identity->uid : (uid_t)-1,
+		.gid = identity->change ? identity->gid : (gid_t)-1,
+		.message = on_message,
+		.context = pool,
+	};
+	int result = notify_socket_open(&pool->notify, pool->place.loop, &wanted, err);
+
+	free(path);
+	return result;
+}
+
+static char *board_path(const struct pool_settings *settings, const char *folder)
+{
+	if (settings->scoreboard_file)
+		return memory_copy_string(settings->scoreboard_file);
+	return memory_format("%s/%s.scoreboard", folder, settings->name);
+}
+
+static int open_board(struct pool *pool, const struct generation *generation, const char *path,
+	struct errmsg *err)
+{
+	struct scoreboard_settings board = {
+		.slots = (int)generation->settings->max_workers,
+		.uid = owner_uid(generation),
+		.gid = owner_gid(generation),
+		.path = path,
+		.pool = pool->name,
 		.changed = on_board_changed,
 		.context = pool,
 	};
@@ -62,34 +111,19 @@ static int open_board(struct pool *pool, const char *path, struct errmsg *err)
 	return pool->context.board ? 0 : -1;
 }
 
-static struct worker_limits worker_limits(const struct pool_settings *settings)
-{
-	return (struct worker_limits){
-		.ready_when_alive = settings->ready == READY_ALIVE || settings->ready == READY_AUTO,
-		.min_uptime_ms = settings->min_uptime_ms == DURATION_INFINITE
-					 ? READY_INFINITE_MS
-					 : settings->min_uptime_ms,
-		.start_timeout_ms = settings->start_timeout_ms,
-		.timeout_ms = settings->timeout_ms,
-		.request_timeout_ms = settings->request_timeout_ms,
-		.stop_timeout_ms = settings->stop_timeout_ms,
-	};
-}
-
 static void init_parts(struct pool *pool)
 {
 	struct ev_loop *loop = pool->place.loop;
-	const struct identity *identity = &pool->launch.identity;
 
 	pool->context.loop = loop;
-	pool->context.settings = pool->settings;
-	pool->context.limits = worker_limits(pool->settings);
+	pool->context.pool_name = pool->name;
+	pool->context.tally = &pool->tally;
 	pool->context.changed = on_fact;
 	pool->context.pool = pool;
-	sinks_init(&pool->sinks, identity->change ? identity->uid : (uid_t)-1,
-		identity->change ? identity->gid : (gid_t)-1);
+	sinks_init(&pool->sinks, (uid_t)-1, (gid_t)-1);
 	pool->hooks = (struct hooks){
 		.loop = loop,
+		.pool_name = pool->name,
 		.reports = pool->place.reports,
 		.changed = on_fact,
 		.pool = pool,
@@ -103,45 +137,70 @@ static void init_parts(struct pool *pool)
 	pool->timer.data = pool;
 }
 
-static char *board_path(const struct pool_settings *settings, const char *folder)
-{
-	if (settings->scoreboard_file)
-		return memory_copy_string(settings->scoreboard_file);
-	return memory_format("%s/%s.scoreboard", folder, settings->name);
-}
-
-static int open_parts(struct pool *pool, const char *path, struct errmsg *err)
+struct generation *pool_make_generation(struct pool *pool, struct configuration *configuration,
+	const struct pool_settings *settings, struct errmsg *err)
 {
 	struct launch_place place = pool->place.launch;
+	struct generation *generation;
 
-	place.scoreboard_path = path;
-	if (launch_init(&pool->launch, pool->settings, &place, err) < 0)
-		return -1;
-	init_parts(pool);
-	if (open_board(pool, path, err) == 0)
-		return 0;
-	launch_fini(&pool->launch);
-	return -1;
+	place.scoreboard_path = pool->board_path;
+	if (settings->ready == READY_AUTO || settings->ready == READY_NOTIFY)
+		place.notify_address = notify_socket_address(&pool->notify);
+	generation =
+		generation_new(configuration, settings, &place, pool->last_generation + 1, err);
+	if (generation)
+		pool->last_generation++;
+	return generation;
 }
 
-struct pool *pool_new(
-	const struct pool_settings *settings, const struct pool_place *place, struct errmsg *err)
+void pool_set_generation(struct pool *pool, struct generation *generation)
 {
-	struct pool *pool = memory_alloc(sizeof(*pool));
-	char *path = board_path(settings, place->scoreboard_folder);
+	generation_hold(generation);
+	generation_release(pool->current);
+	pool->current = generation;
+	pool->settings = generation->settings;
+	pool->sinks.uid = owner_uid(generation);
+	pool->sinks.gid = owner_gid(generation);
+	pool_mark_dirty(pool);
+}
+
+static int open_parts(struct pool *pool, struct configuration *configuration,
+	const struct pool_settings *settings, struct errmsg *err)
+{
+	struct identity identity;
+	struct generation *generation;
 	int result;
 
-	pool->settings = settings;
+	if (users_resolve(&identity, settings->user, settings->group, &settings->groups, err) < 0)
+		return -1;
+	result = open_notify(pool, settings, &identity, err);
+	identity_free(&identity);
+	if (result < 0)
+		return -1;
+	generation = pool_make_generation(pool, configuration, settings, err);
+	if (!generation)
+		return -1;
+	pool_set_generation(pool, generation);
+	generation_release(generation);
+	return open_board(pool, generation, pool->board_path, err);
+}
+
+struct pool *pool_new(struct configuration *configuration, const struct pool_settings *settings,
+	const struct pool_place *place, struct errmsg *err)
+{
+	struct pool *pool = memory_alloc(sizeof(*pool));
+	int saved;
+
 	pool->place = *place;
-	pool->generation = 1;
-	result = open_parts(pool, path, err);
-	free(path);
-	if (result < 0) {
-		free(pool);
-		return NULL;
-	}
-	pool_mark_dirty(pool);
-	return pool;
+	pool->name = memory_copy_string(settings->name);
+	pool->board_path = board_path(settings, place->scoreboard_folder);
+	init_parts(pool);
+	if (open_parts(pool, configuration, settings, err) == 0)
+		return pool;
+	saved = errno;
+	pool_free(pool);
+	errno = saved;
+	return NULL;
 }
 
 void pool_free(struct pool *pool)
@@ -156,8 +215,13 @@ void pool_free(struct pool *pool)
 	ev_timer_stop(pool->place.loop, &pool->timer);
 	hooks_end(&pool->hooks);
 	sinks_fini(&pool->sinks);
-	scoreboard_close(pool->context.board);
-	launch_fini(&pool->launch);
+	notify_socket_close(&pool->notify);
+	if (pool->context.board)
+		scoreboard_close(pool->context.board);
+	generation_release(pool->roll.from);
+	generation_release(pool->current);
+	free(pool->board_path);
+	free(pool->name);
 	free(pool);
 }
 
@@ -223,6 +287,7 @@ struct worker *pool_free_slot(struct pool *pool)
 	return add_slot(pool);
 }
 
+/* What the operator asks for now is not held back until a roll has ended. */
 void pool_grow(struct pool *pool, int by, int signal_number)
 {
 	int *number = pool->drained ? &pool->drained_to : &pool->offset;
@@ -230,6 +295,7 @@ void pool_grow(struct pool *pool, int by, int signal_number)
 
 	if (*number + by >= least)
 		*number += by;
+	pool->roll.held = 0;
 	pool->leave_signal = signal_number;
 	pool_mark_dirty(pool);
 }
@@ -239,6 +305,7 @@ void pool_drain(struct pool *pool, int signal_number)
 	pool->leave_signal = signal_number;
 	pool->drained = true;
 	pool->drained_to = 0;
+	pool->roll.held = 0;
 	pool_mark_dirty(pool);
 }
 
@@ -246,6 +313,12 @@ void pool_resume(struct pool *pool)
 {
 	pool->drained = false;
 	pool_mark_dirty(pool);
+}
+
+void pool_remove(struct pool *pool)
+{
+	pool->removed = true;
+	pool_drain(pool, 0);
 }
 
 void pool_begin_stop(struct pool *pool)
@@ -317,6 +390,19 @@ bool pool_take_report(struct pool *pool, const struct spawn_report *report)
 	if (worker)
 		worker->failure = *report;
 	return worker != NULL;
+}
+
+/* By its process, or by its process group: a shell script sends through a program of its own. */
+void pool_take_message(struct pool *pool, pid_t pid, const struct notify_message *message)
+{
+	struct worker *worker = find_worker(pool, pid);
+
+	if (!worker)
+		worker = find_worker(pool, sys_process_group(pid));
+	if (!worker)
+		return;
+	worker_notified(worker, message, pool->place.now(pool->place.owner));
+	pool_mark_dirty(pool);
 }
 
 bool pool_empty(const struct pool *pool)

@@ -13,20 +13,20 @@
 #include <string.h>
 
 #include "errmsg.h"
+#include "generation.h"
 #include "logger.h"
 #include "memory.h"
 #include "pool.h"
+#include "pool_roll.h"
 #include "pool_start.h"
 #include "scoreboard.h"
 #include "settings.h"
 #include "signal_name.h"
+#include "sys.h"
 
 #define CRASH_LOOP_TRIES    3
 #define CRASH_LOOP_FAILURES 10
-#define TEXT_BYTES          256
-
-/* The machine refuses for other reasons than the program, and recovers sooner. */
-static const struct backoff_rule machine_rule = {.base_ms = 100, .cap_ms = 2000};
+#define MEASURE_INTERVAL_MS 1000
 
 static struct backoff_rule failure_rule(const struct pool *pool)
 {
@@ -34,11 +34,6 @@ static struct backoff_rule failure_rule(const struct pool *pool)
 		.base_ms = pool->settings->err_respawn_interval_ms,
 		.cap_ms = pool->settings->err_respawn_max_ms,
 	};
-}
-
-static double chance(void)
-{
-	return (double)random() / ((double)RAND_MAX + 1);
 }
 
 static bool any_ended(const struct pool *pool)
@@ -59,39 +54,57 @@ static void observe(struct pool *pool, int64_t now_ms)
 		worker_observe(pool->slot[i], scoreboard_line(board, i), now_ms);
 }
 
+static void tell_ready(struct pool *pool, struct worker *worker, int64_t now_ms)
+{
+	const struct hook_event event = {
+		.key = "on_ready",
+		.slot = worker->record.slot,
+		.generation = worker->record.generation,
+		.pid = worker->record.pid,
+		.age_ms = now_ms - worker->times.started_at,
+	};
+
+	worker->ready_told = true;
+	hooks_run(&pool->hooks, &worker->generation->launch,
+		&worker->generation->settings->on_ready, &event);
+}
+
 /* A worker that got ready and has stayed min_uptime ends a row of failures, and one of refusals: a
  * fork that worked does not, since exec may still be refused. */
 static void settle(struct pool *pool, int64_t now_ms)
 {
-	const int64_t min_uptime_ms = pool->context.limits.min_uptime_ms;
-
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
 
 		if (!worker_present(worker) || worker->ready_at == 0)
 			continue;
 		pool->ever_ready = true;
-		if (worker->settled || now_ms - worker->times.started_at < min_uptime_ms)
+		if (!worker->ready_told)
+			tell_ready(pool, worker, now_ms);
+		if (worker->settled || now_ms - worker->times.started_at <
+					       worker->generation->limits.min_uptime_ms)
 			continue;
 		worker->settled = true;
+		worker->generation->proven = true;
 		backoff_reset(&pool->failures);
 		backoff_reset(&pool->machine);
 	}
 }
 
-static const char *describe_end(char text[TEXT_BYTES], const struct worker_end *end)
+static const char *describe_end(char text[POOL_TEXT_BYTES], const struct worker_end *end)
 {
 	if (end->failure.pid)
-		snprintf(text, TEXT_BYTES, "could not be started: %s: %s",
+		snprintf(text, POOL_TEXT_BYTES, "could not be started: %s: %s",
 			spawn_step_name(end->failure.step), strerror(end->failure.error));
 	else if (end->code == 0)
-		snprintf(text, TEXT_BYTES, "ended, and its status is lost");
+		snprintf(text, POOL_TEXT_BYTES, "ended, and its status is lost");
 	else if (end->code == CLD_EXITED)
-		snprintf(text, TEXT_BYTES, "exited with status %d", end->status);
+		snprintf(text, POOL_TEXT_BYTES, "exited with status %d", end->status);
 	else if (end->status == SIGKILL && !end->asked && end->record.state != WORKER_KILLED)
-		snprintf(text, TEXT_BYTES, "killed by a KILL that we did not send, out of memory?");
+		snprintf(text, POOL_TEXT_BYTES,
+			"killed by a KILL that we did not send, out of memory?");
 	else
-		snprintf(text, TEXT_BYTES, "ended by signal %s%s", signal_name(end->status),
+		snprintf(text, POOL_TEXT_BYTES, "ended by signal %s%s", signal_name(end->status),
 			end->code == CLD_DUMPED ? ", core dumped" : "");
 	return text;
 }
@@ -99,7 +112,7 @@ static const char *describe_end(char text[TEXT_BYTES], const struct worker_end *
 static void log_failure(struct pool *pool, const struct worker_end *end,
 	const struct log_subject *subject, int64_t now_ms)
 {
-	char text[TEXT_BYTES], more[64] = "";
+	char text[POOL_TEXT_BYTES], more[64] = "";
 	uint64_t held_back;
 
 	if (!rate_limit_pass(&pool->failure_log, now_ms, &held_back))
@@ -112,63 +125,67 @@ static void log_failure(struct pool *pool, const struct worker_end *end,
 		(double)(pool->failures.until - now_ms) / 1000);
 }
 
-static void log_machine_trouble(struct pool *pool, const char *what, int64_t now_ms)
+static void count_end(struct pool *pool, const struct worker_end *end)
 {
-	struct log_subject subject = LOG_SUBJECT_NONE;
-	uint64_t held_back;
-
-	subject.pool = pool->settings->name;
-	if (!rate_limit_pass(&pool->machine_log, now_ms, &held_back))
-		return;
-	log_error(&subject,
-		"%s: no worker can be started (limit_nproc, limit_nofile, or the cgroup's pids or "
-		"memory limit?); trying again in %.3g s, %d workers there",
-		what, (double)(pool->machine.until - now_ms) / 1000, pool->present);
+	if (end->failed || end->environment)
+		pool->tally.exits_failed++;
+	else if (end->asked)
+		pool->tally.exits_asked++;
+	else
+		pool->tally.exits_voluntary++;
+	pool->tally.killed += end->record.state == WORKER_KILLED;
 }
 
-/* Several refusals of one round of starts count once. */
-static void machine_failed(struct pool *pool, const char *what, int64_t now_ms)
+/* Whatever nobody asked for gives a roll up sooner or later, a failure or not. */
+static void note_failure(struct pool *pool, const struct worker_end *end)
 {
-	const uint64_t round = pool->machine.round;
-
-	backoff_fail(&pool->machine, &machine_rule,
-		backoff_waiting(&pool->machine, now_ms) ? round - 1 : round, now_ms, chance());
-	log_machine_trouble(pool, what, now_ms);
+	describe_end(pool->last_failure, end);
+	pool_roll_failed(pool, end->record.generation);
 }
 
 static void account_end(struct pool *pool, const struct worker_end *end, int64_t now_ms)
 {
 	const struct backoff_rule rule = failure_rule(pool);
 	const struct log_subject subject = {
-		.pool = pool->settings->name,
+		.pool = pool->name,
 		.slot = end->record.slot,
 		.pid = end->record.pid,
 		.age_ms = end->age_ms,
 	};
-	char text[TEXT_BYTES];
+	char text[POOL_TEXT_BYTES];
 
+	count_end(pool, end);
+	if (!end->asked && !end->environment && !pool->stopping)
+		note_failure(pool, end);
 	if (pool->stopping || (!end->failed && !end->environment)) {
 		log_info(&subject, "%s", describe_end(text, end));
 		return;
 	}
 	if (end->environment) {
-		machine_failed(pool, describe_end(text, end), now_ms);
+		pool_machine_failed(pool, describe_end(text, end), now_ms);
 		return;
 	}
-	backoff_fail(&pool->failures, &rule, end->round, now_ms, chance());
+	backoff_fail(&pool->failures, &rule, end->round, now_ms, pool_chance());
 	log_failure(pool, end, &subject, now_ms);
 }
 
 static void reap(struct pool *pool, struct worker *worker, int64_t now_ms)
 {
+	struct generation *generation = generation_hold(worker->generation);
 	struct worker_end end;
+	struct hook_event event = {.key = "on_exit", .end = &end};
 
 	worker_reap(worker, &end, now_ms);
 	pool->present--;
 	if (worker->record.slot < pool->first_free)
 		pool->first_free = worker->record.slot;
 	account_end(pool, &end, now_ms);
-	hooks_run_exit(&pool->hooks, &pool->launch, &pool->settings->on_exit, &end);
+	event.slot = end.record.slot;
+	event.generation = end.record.generation;
+	event.pid = end.record.pid;
+	event.age_ms = end.age_ms;
+	hooks_run(&pool->hooks, &generation->launch, &generation->settings->on_exit, &event);
+	generation_release(generation);
 }
 
 static void reap_ended(struct pool *pool, int64_t now_ms)
@@ -176,6 +193,21 @@ static void reap_ended(struct pool *pool, int64_t now_ms)
 	for (int i = 0; i < pool->slot_count; i++)
 		if (worker_present(pool->slot[i]) && pool->slot[i]->ended)
 			reap(pool, pool->slot[i], now_ms);
+}
+
+/* Resident sizes, where somebody wants to know them. When to look next. */
+static int64_t measure(struct pool *pool, int64_t now_ms)
+{
+	if (pool->settings->max_memory_bytes <= 0 || pool->stopping || pool->present == 0)
+		return WORKER_NEVER;
+	if (now_ms - pool->measured_at < MEASURE_INTERVAL_MS)
+		return pool->measured_at + MEASURE_INTERVAL_MS;
+	pool->measured_at = now_ms;
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]))
+			worker_measured(
+				pool->slot[i], sys_resident_bytes(pool->slot[i]->record.pid));
+	return now_ms + MEASURE_INTERVAL_MS;
 }
 
 static int64_t advance(struct pool *pool, int64_t now_ms)
@@ -192,14 +224,26 @@ static int64_t advance(struct pool *pool, int64_t now_ms)
 	return due_at;
 }
 
+/* A replacement counts once it has taken another one's place. */
+static bool in_waiting(const struct worker *worker)
+{
+	enum worker_class class = worker_counts_as(worker);
+
+	return worker->replacement && class != CLASS_EMPTY && class != CLASS_LEAVING;
+}
+
 static struct policy_census take_census(const struct pool *pool, int *ready)
 {
 	struct policy_census census = {0};
 
 	*ready = 0;
 	for (int i = 0; i < pool->slot_count; i++) {
-		*ready += pool->slot[i]->ready_at != 0 && worker_present(pool->slot[i]);
-		switch (worker_counts_as(pool->slot[i])) {
+		const struct worker *worker = pool->slot[i];
+
+		*ready += worker->ready_at != 0 && worker_present(worker);
+		if (in_waiting(worker))
+			continue;
+		switch (worker_counts_as(worker)) {
 		case CLASS_EMPTY: break;
 		case CLASS_STARTING: census.starting++; break;
 		case CLASS_UNKNOWN: census.unknown++; break;
@@ -211,40 +255,15 @@ static struct policy_census take_census(const struct pool *pool, int *ready)
 	return census;
 }
 
-/* In which order workers are asked to leave where any may be: those first that cost least. */
-static int retire_rank(const struct worker *worker)
-{
-	switch (worker_counts_as(worker)) {
-	case CLASS_IDLE: return 0;
-	case CLASS_STARTING: return 1;
-	case CLASS_UNKNOWN: return 2;
-	case CLASS_BUSY: return 3;
-	case CLASS_EMPTY:
-	case CLASS_LEAVING: break;
-	}
-	return 4;
-}
-
-static int compare_retire(const void *left, const void *right)
-{
-	const struct worker *a = *(struct worker *const *)left;
-	const struct worker *b = *(struct worker *const *)right;
-	const int ranks = retire_rank(a) - retire_rank(b);
-
-	if (ranks != 0)
-		return ranks;
-	return (a->activity_at > b->activity_at) - (a->activity_at < b->activity_at);
-}
-
 static void retire(struct pool *pool, int count, bool idle_only, const char *why, int64_t now_ms)
 {
 	struct worker **order;
 
 	order = memory_alloc((size_t)pool->slot_count * sizeof(*order));
 	memcpy(order, pool->slot, (size_t)pool->slot_count * sizeof(*order));
-	qsort(order, (size_t)pool->slot_count, sizeof(*order), compare_retire);
+	qsort(order, (size_t)pool->slot_count, sizeof(*order), pool_compare_retire);
 	for (int i = 0; i < count && i < pool->slot_count; i++) {
-		const int rank = retire_rank(order[i]);
+		const int rank = pool_retire_rank(order[i]);
 
 		if (rank > 3 || (idle_only && rank > 0))
 			break;
@@ -253,84 +272,69 @@ static void retire(struct pool *pool, int count, bool idle_only, const char *why
 	free(order);
 }
 
-/* A start in a row of failures is no news. */
-static void log_start(const struct pool *pool, const struct worker *worker)
-{
-	const struct log_subject subject = {
-		.pool = pool->settings->name,
-		.slot = worker->record.slot,
-		.pid = worker->record.pid,
-		.age_ms = -1,
-	};
-
-	logger_write(pool->failures.rounds > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &subject,
-		"started, generation %" PRIu64, worker->record.generation);
-}
-
-static int start_workers(struct pool *pool, int count, int64_t now_ms)
-{
-	struct errmsg err;
-	int started = 0;
-
-	while (started < count && started < RECONCILE_STARTS) {
-		const struct worker *worker = pool_start_worker(pool, now_ms, &err);
-
-		if (!worker) {
-			machine_failed(pool, err.text, now_ms);
-			return started;
-		}
-		log_start(pool, worker);
-		started++;
-	}
-	if (started < count)
-		pool_mark_dirty(pool);
-	return started;
-}
-
 /* Once per change of mind, and the same reason at most once a second. */
 static void tell(struct pool *pool, const struct policy_rule *rule,
-	const struct policy_census *census, const struct policy_plan *plan, char text[TEXT_BYTES],
-	int64_t now_ms)
+	const struct policy_census *census, const struct policy_plan *plan, int64_t now_ms)
 {
 	struct log_subject subject = LOG_SUBJECT_NONE;
 
-	policy_explain(text, TEXT_BYTES, rule, census, plan);
+	policy_explain(pool->decision, POOL_TEXT_BYTES, rule, census, plan);
 	if (plan->reason == POLICY_WAITING || pool->failures.rounds > 0)
 		return;
 	if (plan->reason == POLICY_AT_MAX && (pool->told == POLICY_AT_MAX || !rule->dynamic))
 		return;
+	pool->tally.limit_hits += plan->reason == POLICY_AT_MAX;
 	pool->told = plan->reason;
 	if (plan->reason == POLICY_ENOUGH ||
 		!rate_limit_pass(&pool->decision_log[plan->reason], now_ms, NULL))
 		return;
-	subject.pool = pool->settings->name;
+	subject.pool = pool->name;
 	logger_write(plan->reason == POLICY_AT_MAX ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, &subject,
-		"%s", text);
+		"%s", pool->decision);
+}
+
+static int64_t deterred_until(const struct pool *pool)
+{
+	return pool->failures.until > pool->machine.until ? pool->failures.until
+							  : pool->machine.until;
+}
+
+static int64_t start(struct pool *pool, const struct policy_plan *plan, int64_t now_ms)
+{
+	if (plan->start + plan->lacking == 0)
+		pool->lacking_since = 0;
+	else if (pool->lacking_since == 0)
+		pool->lacking_since = now_ms;
+	if (plan->start == 0)
+		return plan->wake_at;
+	policy_started(&pool->memory, pool_start_workers(pool, plan->start, false, now_ms), now_ms);
+	if (backoff_waiting(&pool->machine, now_ms) && pool->machine.until < plan->wake_at)
+		return pool->machine.until;
+	return plan->wake_at;
+}
+
+static int serving(const struct policy_census *census)
+{
+	return census->starting + census->unknown + census->idle + census->busy;
 }
 
 static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
 	const struct policy_census *census, int64_t now_ms)
 {
-	const int64_t deterred_until = pool->failures.until > pool->machine.until
-					       ? pool->failures.until
-					       : pool->machine.until;
 	struct policy_plan plan =
-		policy_decide(&pool->memory, rule, census, deterred_until, now_ms);
-	char text[TEXT_BYTES];
-	int started;
+		policy_decide(&pool->memory, rule, census, deterred_until(pool), now_ms);
+	int64_t rolled_at;
 
-	tell(pool, rule, census, &plan, text, now_ms);
-	if (plan.retire_any > 0)
-		retire(pool, plan.retire_any, false, text, now_ms);
+	tell(pool, rule, census, &plan, now_ms);
+	/* What a roll began with may stay until it has ended. */
+	if (plan.retire_any > 0 && serving(census) > pool->roll.held)
+		retire(pool, plan.retire_any, false, pool->decision, now_ms);
 	if (plan.retire_idle > 0)
-		retire(pool, plan.retire_idle, true, text, now_ms);
-	if (plan.start == 0)
-		return plan.wake_at;
-	started = start_workers(pool, plan.start, now_ms);
-	policy_started(&pool->memory, started, now_ms);
-	if (backoff_waiting(&pool->machine, now_ms) && pool->machine.until < plan.wake_at)
-		return pool->machine.until;
-	return plan.wake_at;
+		retire(pool, plan.retire_idle, true, pool->decision, now_ms);
+	plan.wake_at = start(pool, &plan, now_ms);
+	rolled_at = pool_roll_advance(
+		pool, policy_start_allowed_at(&pool->memory, rule, deterred_until(pool)), now_ms);
+	return rolled_at < plan.wake_at ? rolled_at : plan.wake_at;
 }
 
 /* How many have to be ready for the first time. Of a dynamic pool's start_workers some may have
@@ -351,6 +355,9 @@ static void judge(struct pool *pool, const struct policy_rule *rule,
 {
 	if (ready >= first_workers(pool, rule, census))
 		pool->first_ready = true;
+	/* A roll that fails is given up, not the supervisor. */
+	if (pool->roll.on)
+		return;
 	switch ((enum crash_loop_rule)pool->settings->crash_loop) {
 	case CRASH_LOOP_BACKOFF: return;
 	case CRASH_LOOP_FIRST:
@@ -391,17 +398,22 @@ static void arm(struct pool *pool, int64_t now_ms)
 
 void pool_reconcile(struct pool *pool, int64_t now_ms)
 {
-	int64_t wake_at;
+	int64_t wake_at, measured_at;
 
 	pool->dirty = false;
 	if (pool->board_dirty || any_ended(pool))
 		observe(pool, now_ms);
 	settle(pool, now_ms);
 	reap_ended(pool, now_ms);
+	measured_at = measure(pool, now_ms);
 	advance(pool, now_ms);
+	if (!pool->stopping)
+		pool_roll_settle(pool, now_ms);
 	wake_at = pool->stopping ? WORKER_NEVER : decide(pool, now_ms);
 	pool->due_at = advance(pool, now_ms);
 	if (wake_at < pool->due_at)
 		pool->due_at = wake_at;
+	if (measured_at < pool->due_at)
+		pool->due_at = measured_at;
 	arm(pool, now_ms);
 }

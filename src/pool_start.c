@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "configuration.h"
 #include "errmsg.h"
+#include "generation.h"
 #include "logger.h"
 #include "pool.h"
 #include "safe_file.h"
@@ -17,6 +20,38 @@
 #include "settings.h"
 #include "socket_table.h"
 #include "sys.h"
+
+/* The machine refuses for other reasons than the program, and recovers sooner. */
+static const struct backoff_rule machine_rule = {.base_ms = 100, .cap_ms = 2000};
+
+double pool_chance(void)
+{
+	return (double)random() / ((double)RAND_MAX + 1);
+}
+
+static void log_machine_trouble(struct pool *pool, const char *what, int64_t now_ms)
+{
+	struct log_subject subject = LOG_SUBJECT_NONE;
+	uint64_t held_back;
+
+	subject.pool = pool->name;
+	if (!rate_limit_pass(&pool->machine_log, now_ms, &held_back))
+		return;
+	log_error(&subject,
+		"%s: no worker can be started (limit_nproc, limit_nofile, or the cgroup's pids or "
+		"memory limit?); trying again in %.3g s, %d workers there",
+		what, (double)(pool->machine.until - now_ms) / 1000, pool->present);
+}
+
+/* Several refusals of one round of starts count once. */
+void pool_machine_failed(struct pool *pool, const char *what, int64_t now_ms)
+{
+	const uint64_t round = pool->machine.round;
+
+	backoff_fail(&pool->machine, &machine_rule,
+		backoff_waiting(&pool->machine, now_ms) ? round - 1 : round, now_ms, pool_chance());
+	log_machine_trouble(pool, what, now_ms);
+}
 
 /* Descriptors of one start; fd[i] becomes descriptor i, owned[i] says that it is closed afterwards.
  */
@@ -55,13 +90,14 @@ static int open_append(const char *path, const struct sinks *sinks, struct errms
 static int open_to(struct pool *pool, struct start *start, int i,
 	const struct stdio_setting *setting, struct errmsg *err)
 {
-	const struct stream_origin origin = {.pool = pool->settings->name,
+	const struct stream_origin origin = {.pool = pool->name,
 		.slot = start->worker.slot,
 		.name = i == STDOUT_FILENO ? "stdout" : "stderr"};
 	char *path = NULL;
 
 	if (setting->target) {
-		path = launch_expand(&pool->launch, setting->target, start->worker.slot, err);
+		path = launch_expand(
+			&pool->current->launch, setting->target, start->worker.slot, err);
 		if (!path)
 			return -1;
 	}
@@ -83,10 +119,11 @@ static int open_standard(struct pool *pool, struct start *start, int i,
 {
 	switch (setting->kind) {
 	case STDIO_INHERIT: start->worker.standard_fd[i] = i; return 0;
-	case STDIO_NULL: start->worker.standard_fd[i] = pool->launch.null_fd; return 0;
+	case STDIO_NULL: start->worker.standard_fd[i] = pool->current->launch.null_fd; return 0;
 	case STDIO_SOCKET:
 		start->worker.standard_fd[i] =
-			socket_table_find(pool->place.launch.sockets, setting->target)->fd;
+			socket_table_find(&pool->current->configuration->sockets, setting->target)
+				->fd;
 		return 0;
 	case STDIO_LOG:
 	case STDIO_PATH:
@@ -110,7 +147,25 @@ static int start_open(struct pool *pool, struct start *start, struct errmsg *err
 	return 0;
 }
 
-struct worker *pool_start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err)
+/* max and a random part, so that those that were started together do not go together. */
+static int64_t jittered(int64_t max, int64_t jitter)
+{
+	if (max <= 0)
+		return 0;
+	return max + (jitter > 0 ? (int64_t)(pool_chance() * (double)(jitter + 1)) : 0);
+}
+
+static void set_limits(const struct pool *pool, struct worker *worker, int64_t now_ms)
+{
+	const struct pool_settings *settings = pool->settings;
+	int64_t lifetime_ms = jittered(settings->max_lifetime_ms, settings->max_lifetime_jitter_ms);
+
+	worker->max_jobs =
+		(uint64_t)jittered(settings->max_requests, settings->max_requests_jitter);
+	worker->times.expires_at = lifetime_ms > 0 ? now_ms + lifetime_ms : 0;
+}
+
+static struct worker *start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err)
 {
 	struct worker *worker = pool_free_slot(pool);
 	struct start start = {.worker = {.scoreboard_fd = -1}};
@@ -122,20 +177,81 @@ struct worker *pool_start_worker(struct pool *pool, int64_t now_ms, struct errms
 		return NULL;
 	}
 	start.worker.slot = worker->record.slot;
-	start.worker.generation = pool->generation;
+	start.worker.generation = pool->current->number;
 	if (start_open(pool, &start, err) == 0)
-		plan = launch_prepare(&pool->launch, &start.worker, err);
+		plan = launch_prepare(&pool->current->launch, &start.worker, err);
 	if (plan) {
 		worker->round = pool->failures.round;
-		worker->record.generation = pool->generation;
-		result = worker_start(worker, plan, pool->place.reports, now_ms, err);
+		result =
+			worker_start(worker, pool->current, plan, pool->place.reports, now_ms, err);
 	}
 	start_close(&start);
 	if (result < 0)
 		return NULL;
 	pool->present++;
+	set_limits(pool, worker, now_ms);
 	for (int i = 0; i < 3; i++)
 		if (start.stream[i])
 			stream_set_pid(start.stream[i], worker->record.pid);
 	return worker;
+}
+
+/* A start in a row of failures is no news. */
+static void log_start(const struct pool *pool, const struct worker *worker)
+{
+	const struct log_subject subject = {
+		.pool = pool->name,
+		.slot = worker->record.slot,
+		.pid = worker->record.pid,
+		.age_ms = -1,
+	};
+
+	logger_write(pool->failures.rounds > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &subject,
+		"started, generation %" PRIu64, worker->record.generation);
+}
+
+static void tell_spawn(struct pool *pool, const struct worker *worker)
+{
+	const struct hook_event event = {
+		.key = "on_spawn",
+		.slot = worker->record.slot,
+		.generation = worker->record.generation,
+		.pid = worker->record.pid,
+	};
+
+	hooks_run(&pool->hooks, &pool->current->launch, &pool->settings->on_spawn, &event);
+}
+
+static void count_start(struct pool *pool, bool replacement, int64_t now_ms)
+{
+	pool->tally.starts++;
+	if (!replacement && pool->lacking_since != 0)
+		histogram_add(&pool->tally.demand_to_start,
+			(double)(now_ms - pool->lacking_since) / 1000);
+	/* spawn_interval is between any two starts. */
+	if (replacement)
+		policy_paced(&pool->memory, now_ms);
+}
+
+int pool_start_workers(struct pool *pool, int count, bool replacement, int64_t now_ms)
+{
+	struct errmsg err;
+	int started = 0;
+
+	while (started < count && started < RECONCILE_STARTS) {
+		struct worker *worker = start_worker(pool, now_ms, &err);
+
+		if (!worker) {
+			pool_machine_failed(pool, err.text, now_ms);
+			return started;
+		}
+		worker->replacement = replacement;
+		count_start(pool, replacement, now_ms);
+		log_start(pool, worker);
+		tell_spawn(pool, worker);
+		started++;
+	}
+	if (started < count)
+		pool_mark_dirty(pool);
+	return started;
 }

@@ -63,7 +63,7 @@ int run_pool(const struct settings *settings, const char *pool_name,
 		fprintf(stderr, "preforkd: run: no [pool:%s] in the configuration\n", pool_name);
 		return EX_USAGE;
 	}
-	if (socket_table_open(&sockets, settings, passed, &err) < 0)
+	if (socket_table_open(&sockets, settings, NULL, passed, &err) < 0)
 		return fail(exit_status_of_errno(errno), "run", &err);
 	passed_sockets_free(passed);
 	status = become(pool, settings, &sockets, found_limits);

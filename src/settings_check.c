@@ -80,8 +80,7 @@ static struct reach find_reach(const struct socket_settings *socket)
 	return (struct reach){.families = FAMILY_6};
 }
 
-/* Would binding one after the other fail? */
-static bool overlap(const struct socket_settings *a, const struct socket_settings *b)
+bool settings_sockets_overlap(const struct socket_settings *a, const struct socket_settings *b)
 {
 	struct reach reach_a, reach_b;
 
@@ -108,7 +107,7 @@ static void check_overlap(const struct settings *settings, size_t index, struct 
 	for (size_t i = 0; i < index; i++) {
 		const struct socket_settings *earlier = &settings->sockets[i];
 
-		if (overlap(earlier, socket))
+		if (settings_sockets_overlap(earlier, socket))
 			fault_place_add(&place, "listen", "%s that of [socket:%s]",
 				address_equal(&earlier->listen, &socket->listen) ? "is the same as"
 										 : "overlaps",

@@ -10,9 +10,18 @@
 
 #include "errmsg.h"
 #include "identity.h"
+#include "logger.h"
 #include "memory.h"
 #include "settings.h"
+#include "settings_check.h"
+#include "settings_compare.h"
 #include "users.h"
+
+struct socket_entry {
+	int references; /* tables */
+	char *name;     /* owned */
+	struct listener listener;
+};
 
 static const struct pool_settings *first_user_of(const struct settings *settings, const char *name)
 {
@@ -45,10 +54,10 @@ static int find_owner(uid_t *uid, gid_t *gid, const struct settings *settings,
 	return 0;
 }
 
-static int open_entry(struct socket_entry *entry, const struct settings *settings,
-	const struct socket_settings *socket, struct passed_sockets *passed, struct errmsg *err)
+static int make_wanted(struct listener_settings *wanted, const struct settings *settings,
+	const struct socket_settings *socket, struct errmsg *err)
 {
-	struct listener_settings wanted = {
+	*wanted = (struct listener_settings){
 		.listen = socket->listen, /* borrowed */
 		.type = socket->type,
 		.backlog = (int)socket->backlog,
@@ -58,28 +67,99 @@ static int open_entry(struct socket_entry *entry, const struct settings *setting
 		.defer_accept = socket->defer_accept,
 		.nodelay = socket->nodelay,
 	};
+	return find_owner(&wanted->uid, &wanted->gid, settings, socket, err);
+}
 
-	if (find_owner(&wanted.uid, &wanted.gid, settings, socket, err) < 0)
-		return -1;
-	if (listener_open(
-		    &entry->listener, &wanted, passed_sockets_take(passed, socket->name), err) < 0)
-		return -1;
+static struct socket_entry *open_entry(const struct settings *settings,
+	const struct socket_settings *socket, struct passed_sockets *passed, struct errmsg *err)
+{
+	struct socket_entry *entry = memory_alloc(sizeof(*entry));
+	int passed_fd = passed ? passed_sockets_take(passed, socket->name) : -1;
+	struct listener_settings wanted;
+
+	if (make_wanted(&wanted, settings, socket, err) < 0 ||
+		listener_open(&entry->listener, &wanted, passed_fd, err) < 0) {
+		free(entry);
+		return NULL;
+	}
+	entry->references = 1;
 	entry->name = memory_copy_string(socket->name);
+	return entry;
+}
+
+static void release_entry(struct socket_entry *entry)
+{
+	if (--entry->references > 0)
+		return;
+	listener_close(&entry->listener);
+	free(entry->name);
+	free(entry);
+}
+
+static struct socket_entry *find_entry(const struct socket_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (strcmp(table->entry[i]->name, name) == 0)
+			return table->entry[i];
+	return NULL;
+}
+
+static struct socket_entry *share_entry(
+	const struct socket_table *previous, const struct socket_settings *socket)
+{
+	const struct socket_settings *old = settings_socket(previous->settings, socket->name);
+	struct socket_entry *entry = old ? find_entry(previous, socket->name) : NULL;
+
+	if (!entry || settings_socket_differs(old, socket, EFFECT_SOCKET))
+		return NULL;
+	entry->references++;
+	return entry;
+}
+
+static int refuse_overlap(const struct socket_table *previous, const struct socket_settings *socket,
+	struct errmsg *err)
+{
+	for (size_t i = 0; i < previous->settings->socket_count; i++) {
+		const struct socket_settings *old = &previous->settings->sockets[i];
+
+		if (!settings_sockets_overlap(old, socket))
+			continue;
+		errno = EADDRINUSE;
+		return errmsg_set(err,
+			"its address overlaps the one that [socket:%s] has now: such a change "
+			"needs a restart",
+			old->name);
+	}
 	return 0;
 }
 
-int socket_table_open(struct socket_table *table, const struct settings *settings,
+static struct socket_entry *make_entry(const struct settings *settings,
+	const struct socket_settings *socket, const struct socket_table *previous,
 	struct passed_sockets *passed, struct errmsg *err)
+{
+	struct socket_entry *entry = previous ? share_entry(previous, socket) : NULL;
+
+	if (entry)
+		return entry;
+	if (previous && refuse_overlap(previous, socket, err) < 0)
+		return NULL;
+	return open_entry(settings, socket, passed, err);
+}
+
+int socket_table_open(struct socket_table *table, const struct settings *settings,
+	const struct socket_table *previous, struct passed_sockets *passed, struct errmsg *err)
 {
 	struct errmsg reason;
 	int saved;
 
-	*table = (struct socket_table){0};
-	table->entry = memory_alloc(settings->socket_count * sizeof(*table->entry));
+	*table = (struct socket_table){.settings = settings};
+	table->entry = memory_alloc(settings->socket_count * sizeof(struct socket_entry *));
 	for (size_t i = 0; i < settings->socket_count; i++) {
-		if (open_entry(&table->entry[i], settings, &settings->sockets[i], passed, &reason) <
-			0) {
-			errmsg_set(err, "[socket:%s]: %s", settings->sockets[i].name, reason.text);
+		const struct socket_settings *socket = &settings->sockets[i];
+
+		table->entry[i] = make_entry(settings, socket, previous, passed, &reason);
+		if (!table->entry[i]) {
+			errmsg_set(err, "[socket:%s]: %s", socket->name, reason.text);
 			saved = errno;
 			socket_table_close(table);
 			errno = saved;
@@ -90,20 +170,33 @@ int socket_table_open(struct socket_table *table, const struct settings *setting
 	return 0;
 }
 
-void socket_table_close(struct socket_table *table)
+void socket_table_apply(const struct socket_table *table)
 {
 	for (size_t i = 0; i < table->count; i++) {
-		listener_close(&table->entry[i].listener);
-		free(table->entry[i].name);
+		struct socket_entry *entry = table->entry[i];
+		struct listener_settings wanted;
+		struct errmsg err;
+
+		if (entry->references < 2)
+			continue;
+		if (make_wanted(&wanted, table->settings,
+			    settings_socket(table->settings, entry->name), &err) < 0 ||
+			listener_change(&entry->listener, &wanted, &err) < 0)
+			log_warning(NULL, "[socket:%s]: %s", entry->name, err.text);
 	}
+}
+
+void socket_table_close(struct socket_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		release_entry(table->entry[i]);
 	free(table->entry);
 	*table = (struct socket_table){0};
 }
 
 const struct listener *socket_table_find(const struct socket_table *table, const char *name)
 {
-	for (size_t i = 0; i < table->count; i++)
-		if (strcmp(table->entry[i].name, name) == 0)
-			return &table->entry[i].listener;
-	return NULL;
+	const struct socket_entry *entry = find_entry(table, name);
+
+	return entry ? &entry->listener : NULL;
 }

@@ -8,16 +8,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "actions.h"
+#include "configuration.h"
 #include "errmsg.h"
 #include "exit_status.h"
 #include "logger.h"
 #include "memory.h"
 #include "pool.h"
 #include "pool_reconcile.h"
+#include "pool_start.h"
 #include "settings.h"
 #include "strangers.h"
 #include "sys.h"
@@ -86,6 +89,11 @@ static int64_t attend(struct supervisor *supervisor)
 	return now_ms;
 }
 
+static int64_t attended_now(void *owner)
+{
+	return attend(owner);
+}
+
 static void take_reports(struct supervisor *supervisor)
 {
 	struct spawn_report report;
@@ -132,7 +140,7 @@ static bool all_pools(const struct supervisor *supervisor, bool (*is)(const stru
 
 static bool pool_is_ready(const struct pool *pool)
 {
-	return pool->first_ready;
+	return pool->first_ready || pool->removed;
 }
 
 static bool pool_is_finished(const struct pool *pool)
@@ -170,7 +178,7 @@ static void give_up(struct supervisor *supervisor, int64_t now_ms)
 
 		if (!pool->gave_up || supervisor->phase == PHASE_STOPPING)
 			continue;
-		subject.pool = pool->settings->name;
+		subject.pool = pool->name;
 		log_error(&subject, "giving up after %u failures in a row (crash_loop)",
 			pool->failures.failures);
 		errmsg_set(&supervisor->failure,
@@ -195,6 +203,26 @@ static void finish(struct supervisor *supervisor, int64_t now_ms)
 	if (strangers_kill(&supervisor->strangers, is_ours, supervisor) == 0 ||
 		now_ms >= supervisor->clear_until)
 		ev_break(supervisor->loop, EVBREAK_ALL);
+}
+
+/* Those that are in no configuration any more, and have no worker left. */
+static void drop_removed(struct supervisor *supervisor)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++) {
+		struct log_subject subject = LOG_SUBJECT_NONE;
+		struct pool *pool = supervisor->pool[i];
+
+		if (!pool->removed || !pool_empty(pool)) {
+			supervisor->pool[kept++] = pool;
+			continue;
+		}
+		subject.pool = pool->name;
+		log_notice(&subject, "the last worker of the removed pool has gone");
+		pool_free(pool);
+	}
+	supervisor->pool_count = kept;
 }
 
 static void look_at_phase(struct supervisor *supervisor, int64_t now_ms)
@@ -242,6 +270,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 	take_reports(supervisor);
 	dirty = reconcile_pools(supervisor, now_ms);
 	reap_strangers(supervisor);
+	reload_look(supervisor, now_ms);
+	drop_removed(supervisor);
 	look_at_phase(supervisor, now_ms);
 	if (dirty)
 		ev_idle_start(loop, &supervisor->again);
@@ -281,14 +311,14 @@ static int open_signals(struct supervisor *supervisor, struct errmsg *err)
 	return 0;
 }
 
-static int open_runtime_dir(struct supervisor *supervisor, struct errmsg *err)
+static int open_runtime_dir(
+	struct supervisor *supervisor, const struct settings *settings, struct errmsg *err)
 {
-	const struct preforkd_settings *settings = &supervisor->settings->preforkd;
-	char *path = settings->runtime_dir ? memory_copy_string(settings->runtime_dir)
-					   : runtime_dir_default(settings->name);
+	const char *wanted = settings->preforkd.runtime_dir;
+	char *path = wanted ? memory_copy_string(wanted) : runtime_dir_default(supervisor->name);
 	bool busy;
 	int result = runtime_dir_open(
-		&supervisor->runtime_dir, path, supervisor->config_path, &busy, err);
+		&supervisor->runtime_dir, path, supervisor->options->config_path, &busy, err);
 
 	if (result == 0 && !runtime_dir_in_memory(&supervisor->runtime_dir))
 		log_warning(NULL,
@@ -299,57 +329,91 @@ static int open_runtime_dir(struct supervisor *supervisor, struct errmsg *err)
 	return result;
 }
 
-static int open_pools(struct supervisor *supervisor, struct errmsg *err)
+int supervisor_open_log(const struct supervisor_options *options, const struct settings *settings,
+	struct errmsg *err)
 {
-	const struct settings *settings = supervisor->settings;
-	const struct pool_place place = {
-		.loop = supervisor->loop,
-		.launch = {.name = settings->preforkd.name,
-			.sockets = &supervisor->sockets,
-			.found_limits = supervisor->found_limits},
-		.scoreboard_folder = supervisor->runtime_dir.path,
-		.reports = &supervisor->reports,
-		.changed = on_changed,
-		.owner = supervisor,
+	const struct preforkd_settings *preforkd = &settings->preforkd;
+	const bool unread = options->daemon && strcmp(preforkd->log_file, "stderr") == 0;
+	const struct logger_settings log = {
+		.name = preforkd->name,
+		.target = unread ? "syslog" : preforkd->log_file,
+		.level = (enum log_level)(
+			options->log_level >= 0 ? options->log_level : preforkd->log_level),
+		.format = (enum log_format)preforkd->log_format,
 	};
 	struct errmsg reason;
 
-	supervisor->pool = memory_alloc(settings->pool_count * sizeof(*supervisor->pool));
+	if (logger_open(&log, &reason) == 0)
+		return 0;
+	return errmsg_set(err, "log_file: %s", reason.text);
+}
+
+struct pool *supervisor_make_pool(struct supervisor *supervisor,
+	struct configuration *configuration, const struct pool_settings *settings,
+	struct errmsg *err)
+{
+	const struct pool_place place = {
+		.loop = supervisor->loop,
+		.launch = {.name = supervisor->name,
+			.found_limits = supervisor->options->found_limits},
+		.scoreboard_folder = supervisor->runtime_dir.path,
+		.reports = &supervisor->reports,
+		.changed = on_changed,
+		.now = attended_now,
+		.owner = supervisor,
+	};
+
+	return pool_new(configuration, settings, &place, err);
+}
+
+void supervisor_add_pool(struct supervisor *supervisor, struct pool *pool)
+{
+	supervisor->pool = memory_resize(
+		supervisor->pool, supervisor->pool_count + 1, sizeof(*supervisor->pool));
+	supervisor->pool[supervisor->pool_count++] = pool;
+}
+
+static int open_pools(struct supervisor *supervisor, struct errmsg *err)
+{
+	const struct settings *settings = supervisor->configuration->settings;
+	struct errmsg reason;
+
 	for (size_t i = 0; i < settings->pool_count; i++) {
-		struct pool *pool = pool_new(&settings->pools[i], &place, &reason);
+		struct pool *pool = supervisor_make_pool(
+			supervisor, supervisor->configuration, &settings->pools[i], &reason);
 
 		if (!pool)
 			return errmsg_set(
 				err, "[pool:%s]: %s", settings->pools[i].name, reason.text);
-		supervisor->pool[supervisor->pool_count++] = pool;
+		supervisor_add_pool(supervisor, pool);
 	}
 	return 0;
 }
 
-static int open_sockets(struct supervisor *supervisor, struct errmsg *err)
+static int open_configuration(
+	struct supervisor *supervisor, struct settings *settings, struct errmsg *err)
 {
-	int result, saved, unused;
+	int saved, unused;
 
-	result = socket_table_open(
-		&supervisor->sockets, supervisor->settings, supervisor->passed, err);
+	supervisor->configuration =
+		configuration_open(settings, NULL, supervisor->options->passed, err);
 	saved = errno;
-	unused = passed_sockets_free(supervisor->passed);
+	unused = passed_sockets_free(supervisor->options->passed);
 	if (unused > 0)
 		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",
 			unused);
 	errno = saved;
-	return result;
+	return supervisor->configuration ? 0 : -1;
 }
 
-static int supervisor_open(struct supervisor *supervisor, struct errmsg *err)
+static int supervisor_open(
+	struct supervisor *supervisor, struct settings *settings, struct errmsg *err)
 {
-	const char *pid_file = supervisor->settings->preforkd.pid_file;
-
 	/* Signals first: from here on, whoever ends us finds nothing left behind. */
 	if (open_loop(supervisor, err) < 0 || open_signals(supervisor, err) < 0 ||
-		open_runtime_dir(supervisor, err) < 0 ||
-		pidfile_open(&supervisor->pidfile, pid_file, err) < 0 ||
-		open_sockets(supervisor, err) < 0 ||
+		open_runtime_dir(supervisor, settings, err) < 0 ||
+		pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err) < 0 ||
+		open_configuration(supervisor, settings, err) < 0 ||
 		spawn_reports_open(&supervisor->reports, err) < 0)
 		return -1;
 	return open_pools(supervisor, err);
@@ -361,10 +425,12 @@ static void supervisor_close(struct supervisor *supervisor)
 		pool_free(supervisor->pool[i]);
 	free(supervisor->pool);
 	spawn_reports_close(&supervisor->reports);
-	socket_table_close(&supervisor->sockets);
+	reload_abandon(supervisor);
+	configuration_release(supervisor->configuration);
 	pidfile_close(&supervisor->pidfile);
 	runtime_dir_close(&supervisor->runtime_dir);
 	signals_close(&supervisor->signals);
+	free(supervisor->name);
 	strangers_forget(&supervisor->strangers);
 	if (!supervisor->loop)
 		return;
@@ -372,16 +438,11 @@ static void supervisor_close(struct supervisor *supervisor)
 	ev_loop_destroy(supervisor->loop);
 }
 
-int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct startup_limits *found_limits, struct passed_sockets *passed,
-	const struct supervisor_starter *starter)
+int supervisor_run(struct settings *settings, const struct supervisor_options *options)
 {
 	struct supervisor supervisor = {
-		.settings = settings,
-		.config_path = config_path,
-		.found_limits = found_limits,
-		.passed = passed,
-		.starter = starter,
+		.options = options,
+		.starter = options->starter,
 		.failure = {"stopped before the first workers were ready"},
 		.runtime_dir = {.fd = -1, .lock_fd = -1},
 		.pidfile = {.fd = -1},
@@ -391,11 +452,14 @@ int supervisor_run(const struct settings *settings, const char *config_path,
 	};
 	int status;
 
+	supervisor.name = memory_copy_string(settings->preforkd.name);
 	strangers_find(&supervisor.strangers);
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
-	if (supervisor_open(&supervisor, &supervisor.failure) < 0) {
+	if (supervisor_open(&supervisor, settings, &supervisor.failure) < 0) {
 		supervisor.exit_status = exit_status_of_errno(errno);
 		log_error(NULL, "%s", supervisor.failure.text);
+		if (!supervisor.configuration)
+			settings_free(settings);
 	} else {
 		ev_run(supervisor.loop, 0);
 		log_notice(NULL, "stopped");

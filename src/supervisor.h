@@ -15,15 +15,16 @@
 #include "errmsg.h"
 #include "pidfile.h"
 #include "rate_limit.h"
+#include "reload.h"
 #include "runtime_dir.h"
 #include "signals.h"
-#include "socket_table.h"
 #include "spawn.h"
 #include "strangers.h"
 #include "walk.h"
 
 struct passed_sockets;
 struct pool;
+struct pool_settings;
 struct settings;
 struct startup_limits;
 
@@ -34,12 +35,23 @@ struct supervisor_starter {
 	void *context;
 };
 
+/* How it was called: what no configuration says, and a reload keeps. */
+struct supervisor_options {
+	const char *config_path; /* as it was given: the current folder never changes */
+	int log_level;           /* -1: the configuration's */
+	bool daemon;             /* nobody reads standard error: syslog instead */
+	const struct startup_limits *found_limits;
+	struct passed_sockets *passed;            /* empty once the sockets are open */
+	const struct supervisor_starter *starter; /* NULL: nobody waits */
+};
+
 enum supervisor_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
 
 struct supervisor {
-	const struct settings *settings;
-	const char *config_path;
-	const struct startup_limits *found_limits;
+	const struct supervisor_options *options;
+	struct configuration *configuration; /* in force; held */
+	struct reload reload;
+	char *name; /* of the instance: the first configuration's; owned */
 	struct ev_loop *loop;
 	ev_prepare prepare;
 	ev_idle again; /* runs while some pool is not done: the loop must not sleep */
@@ -53,8 +65,6 @@ struct supervisor {
 
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;
-	struct passed_sockets *passed; /* borrowed, empty once the sockets are open */
-	struct socket_table sockets;
 	struct spawn_reports reports;
 	struct pool **pool; /* owned */
 	size_t pool_count;
@@ -72,10 +82,17 @@ struct supervisor {
 	ev_timer clear_timer;
 };
 
-/* Supervises until the end; the exit status (sysexits(3)). Takes what was passed. starter may be
- * NULL. */
-int supervisor_run(const struct settings *settings, const char *config_path,
-	const struct startup_limits *found_limits, struct passed_sockets *passed,
-	const struct supervisor_starter *starter);
+/* Supervises until the end; the exit status (sysexits(3)). Takes the settings over, and what was
+ * passed. */
+int supervisor_run(struct settings *settings, const struct supervisor_options *options);
+
+/* Opens the log that the settings name; on failure the one that is open stays. */
+int supervisor_open_log(const struct supervisor_options *options, const struct settings *settings,
+	struct errmsg *err);
+/* A pool of the configuration, not among the supervisor's yet. NULL with the reason. */
+struct pool *supervisor_make_pool(struct supervisor *supervisor,
+	struct configuration *configuration, const struct pool_settings *settings,
+	struct errmsg *err);
+void supervisor_add_pool(struct supervisor *supervisor, struct pool *pool);
 
 #endif

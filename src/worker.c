@@ -7,20 +7,24 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "errmsg.h"
+#include "generation.h"
 #include "logger.h"
+#include "notify_message.h"
 #include "scoreboard.h"
 #include "settings.h"
 #include "signal_name.h"
 #include "sys.h"
+#include "tally.h"
 
 static struct log_subject subject_of(const struct worker *worker, int64_t now_ms)
 {
 	return (struct log_subject){
-		.pool = worker->context->settings->name,
+		.pool = worker->context->pool_name,
 		.slot = worker->record.slot,
 		.pid = worker->record.pid,
 		.age_ms = now_ms - worker->times.started_at,
@@ -51,6 +55,8 @@ enum worker_class worker_counts_as(const struct worker *worker)
 	if (worker->record.state == WORKER_KILLED && worker->start_failed &&
 		!worker->times.kill_warned)
 		return CLASS_STARTING;
+	if (worker->leaving && worker_present(worker))
+		return CLASS_LEAVING;
 	return worker_classify(worker->record.state, worker->activity);
 }
 
@@ -67,8 +73,9 @@ static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int events)
 	worker->context->changed(worker->context->pool);
 }
 
-int worker_start(struct worker *worker, const struct spawn_plan *plan,
-	struct spawn_reports *reports, int64_t now_ms, struct errmsg *err)
+int worker_start(struct worker *worker, struct generation *generation,
+	const struct spawn_plan *plan, struct spawn_reports *reports, int64_t now_ms,
+	struct errmsg *err)
 {
 	struct worker_context *context = worker->context;
 	struct worker_record record = worker->record;
@@ -79,9 +86,11 @@ int worker_start(struct worker *worker, const struct spawn_plan *plan,
 		return -1;
 	record.pid = spawned.pid;
 	record.started_boot_ns = spawned.started_boot_ns;
+	record.generation = generation->number;
 	*worker = (struct worker){
 		.record = record,
 		.context = context,
+		.generation = generation_hold(generation),
 		.times = {.started_at = now_ms, .sign_at = now_ms},
 		.activity_at = now_ms,
 		.round = worker->round,
@@ -102,6 +111,9 @@ static void get_ready(struct worker *worker, int64_t now_ms)
 		return;
 	worker->ready_at = now_ms;
 	worker->times.sign_at = now_ms;
+	worker->times.extended_until = 0;
+	histogram_add(&worker->context->tally->start_to_ready,
+		(double)(now_ms - worker->times.started_at) / 1000);
 	set_state(worker, WORKER_EVENT_GOT_READY, now_ms);
 }
 
@@ -111,7 +123,7 @@ static bool send_signal(const struct worker *worker, int signal_number)
 {
 	if (worker->ended)
 		return false;
-	if (worker->context->settings->signal_group &&
+	if (worker->generation->settings->signal_group &&
 		sys_kill_group(worker->record.pid, signal_number) == 0)
 		return true;
 	return sys_pidfd_signal(worker->pidfd, signal_number) == 0;
@@ -120,6 +132,7 @@ static bool send_signal(const struct worker *worker, int signal_number)
 static void soft_signal(struct worker *worker, int signal_number, int64_t now_ms)
 {
 	worker->times.signalled_at = now_ms;
+	worker->times.extended_until = 0;
 	worker->soft_signal = signal_number;
 	set_state(worker, WORKER_EVENT_SIGNALLED, now_ms);
 	send_signal(worker, signal_number);
@@ -145,7 +158,7 @@ void worker_kill(struct worker *worker, const char *why, int64_t now_ms)
 void worker_stop(struct worker *worker, int signal_number, int64_t now_ms)
 {
 	if (signal_number == 0)
-		signal_number = worker->context->settings->stop_signal;
+		signal_number = worker->generation->settings->stop_signal;
 	worker->asked = true;
 	/* Nobody gets the same soft signal twice: many programs take a second one as an order to
 	 * drop everything. */
@@ -163,6 +176,21 @@ bool worker_forward(struct worker *worker, int signal_number)
 	return send_signal(worker, signal_number);
 }
 
+/* A fact only: the pool starts another one first. */
+static void recycle(struct worker *worker, enum worker_recycle why)
+{
+	if (worker->recycle == RECYCLE_NOT)
+		worker->recycle = why;
+}
+
+void worker_measured(struct worker *worker, int64_t resident_bytes)
+{
+	const int64_t max_bytes = worker->generation->settings->max_memory_bytes;
+
+	if (max_bytes > 0 && resident_bytes > max_bytes)
+		recycle(worker, RECYCLE_MEMORY);
+}
+
 static void take_state(struct worker *worker, enum board_state state, int64_t now_ms)
 {
 	enum worker_activity activity = worker->activity;
@@ -175,8 +203,10 @@ static void take_state(struct worker *worker, enum board_state state, int64_t no
 	}
 	if (activity == worker->activity)
 		return;
-	if (worker->activity == ACTIVITY_BUSY && activity == ACTIVITY_IDLE)
+	if (worker->activity == ACTIVITY_BUSY && activity == ACTIVITY_IDLE) {
 		worker->job_done = true;
+		worker->context->tally->jobs += !worker->jobs_known;
+	}
 	worker->activity = activity;
 	worker->activity_at = now_ms;
 	worker->times.job_at = now_ms;
@@ -192,20 +222,47 @@ static void take_jobs(struct worker *worker, const struct board_line *said, int6
 		worker->times.job_at = now_ms;
 		worker->times.job_warned = false;
 	}
+	if (said->jobs > worker->jobs)
+		worker->context->tally->jobs += said->jobs - worker->jobs;
 	worker->jobs_known = true;
 	worker->jobs = said->jobs;
+	if (worker->max_jobs > 0 && worker->jobs >= worker->max_jobs)
+		recycle(worker, RECYCLE_JOBS);
 }
 
-/* `ready = scoreboard`, and auto: a first state counts, and with auto every worker of the pool is
- * held to it from then on. */
-static void take_readiness(struct worker *worker, int64_t now_ms)
+/* With auto every worker of the pool is held to what one of them has shown. */
+static void show_ready(struct worker *worker, enum worker_shown shown, int64_t now_ms)
 {
 	struct worker_context *context = worker->context;
 
-	if (worker->activity == ACTIVITY_NONE || context->settings->ready == READY_ALIVE)
+	if (shown > context->shown)
+		context->shown = shown;
+	if (shown == context->shown)
+		get_ready(worker, now_ms);
+}
+
+/* A first state on the scoreboard. */
+static void take_readiness(struct worker *worker, int64_t now_ms)
+{
+	if (worker->activity == ACTIVITY_NONE)
 		return;
-	context->limits.ready_when_alive = false;
-	get_ready(worker, now_ms);
+	switch ((enum ready_rule)worker->generation->settings->ready) {
+	case READY_ALIVE:
+	case READY_NOTIFY: return;
+	case READY_SCOREBOARD: get_ready(worker, now_ms); return;
+	case READY_AUTO: show_ready(worker, SHOWN_SCOREBOARD, now_ms); return;
+	}
+}
+
+/* READY=1. */
+static void take_ready_message(struct worker *worker, int64_t now_ms)
+{
+	switch ((enum ready_rule)worker->generation->settings->ready) {
+	case READY_ALIVE:
+	case READY_SCOREBOARD: return;
+	case READY_NOTIFY: get_ready(worker, now_ms); return;
+	case READY_AUTO: show_ready(worker, SHOWN_NOTIFY, now_ms); return;
+	}
 }
 
 void worker_observe(struct worker *worker, const char *line, int64_t now_ms)
@@ -235,7 +292,8 @@ void worker_retire(struct worker *worker, int signal_number, const char *why, in
 		return;
 	worker->asked = true;
 	worker->times.retired_at = now_ms;
-	worker->retire_signal = signal_number ? signal_number : context->settings->stop_signal;
+	worker->retire_signal =
+		signal_number ? signal_number : worker->generation->settings->stop_signal;
 	set_state(worker, WORKER_EVENT_ASKED_TO_RETIRE, now_ms);
 	scoreboard_set_retiring(context->board, worker->record.slot);
 	worker_observe(worker, scoreboard_reread(context->board, worker->record.slot), now_ms);
@@ -246,7 +304,7 @@ void worker_retire(struct worker *worker, int signal_number, const char *why, in
 
 static void end_hung(struct worker *worker, const char *why, int64_t now_ms)
 {
-	const int signal_number = worker->context->settings->timeout_signal;
+	const int signal_number = worker->generation->settings->timeout_signal;
 	struct log_subject subject = subject_of(worker, now_ms);
 
 	if (signal_number == SIGKILL) {
@@ -288,6 +346,41 @@ static void fail_start(struct worker *worker, int64_t now_ms)
 	worker_kill(worker, "not ready within start_timeout", now_ms);
 }
 
+static void expire(struct worker *worker)
+{
+	worker->times.expires_at = 0;
+	recycle(worker, RECYCLE_AGE);
+}
+
+static void take_extension(struct worker *worker, int64_t extend_us, int64_t now_ms)
+{
+	const int64_t most_us = INT64_C(3600) * 1000 * 1000;
+	const int64_t until = now_ms + (extend_us < most_us ? extend_us : most_us) / 1000;
+
+	if (until > worker->times.extended_until)
+		worker->times.extended_until = until;
+}
+
+void worker_notified(struct worker *worker, const struct notify_message *message, int64_t now_ms)
+{
+	if (worker->ended || worker->record.state == WORKER_KILLED)
+		return;
+	if (message->watchdog)
+		worker->times.sign_at = now_ms;
+	if (message->has_status)
+		snprintf(worker->status, sizeof(worker->status), "%s", message->status);
+	if (message->has_errno)
+		worker->said_errno = message->errno_value;
+	if (message->extend_usec > 0)
+		take_extension(worker, message->extend_usec, now_ms);
+	if (message->ready)
+		take_ready_message(worker, now_ms);
+	if (message->stopping)
+		worker->leaving = true;
+	if (message->watchdog_trigger && worker->record.state != WORKER_STOPPING)
+		end_hung(worker, "says itself that it hangs (WATCHDOG=trigger)", now_ms);
+}
+
 static void do_due(struct worker *worker, enum worker_due due, int64_t now_ms)
 {
 	switch (due) {
@@ -296,6 +389,7 @@ static void do_due(struct worker *worker, enum worker_due due, int64_t now_ms)
 	case DUE_START_TIMEOUT: fail_start(worker, now_ms); return;
 	case DUE_HEARTBEAT: end_hung(worker, "no sign of life within timeout", now_ms); return;
 	case DUE_REQUEST: end_long_job(worker, now_ms); return;
+	case DUE_EXPIRED: expire(worker); return;
 	case DUE_SIGNAL: soft_signal(worker, worker->retire_signal, now_ms); return;
 	case DUE_KILL:
 		worker_kill(worker,
@@ -311,16 +405,27 @@ static bool may_be_averted(enum worker_due due)
 	return due == DUE_HEARTBEAT || due == DUE_REQUEST || due == DUE_START_TIMEOUT;
 }
 
+/* Is it ready by living for min_uptime? */
+static bool ready_when_alive(const struct worker *worker)
+{
+	const int rule = worker->generation->settings->ready;
+
+	return rule == READY_ALIVE ||
+	       (rule == READY_AUTO && worker->context->shown == SHOWN_NOTHING);
+}
+
 int64_t worker_advance(struct worker *worker, int64_t now_ms)
 {
 	struct worker_context *context = worker->context;
+	struct worker_limits limits = worker->generation->limits;
 	bool looked = false;
 	enum worker_due due;
 	int64_t at;
 
 	for (;;) {
-		due = worker_next_due(worker->record.state, worker->activity, &worker->times,
-			&context->limits, &at);
+		limits.ready_when_alive = ready_when_alive(worker);
+		due = worker_next_due(
+			worker->record.state, worker->activity, &worker->times, &limits, &at);
 		if (at > now_ms || worker->ended)
 			return at;
 		/* The hold-off of the scoreboard must not cost a worker its life. */
@@ -343,7 +448,7 @@ static bool is_environment_error(int error)
 static bool is_failure(const struct worker *worker, const struct worker_end *end)
 {
 	const bool every_abnormal_exit =
-		worker->context->settings->min_uptime_ms == DURATION_INFINITE;
+		worker->generation->settings->min_uptime_ms == DURATION_INFINITE;
 	const bool normal = end->code == CLD_EXITED && end->status == 0;
 
 	/* On a busy machine a child can be older than min_uptime before its exec fails. */
@@ -355,7 +460,7 @@ static bool is_failure(const struct worker *worker, const struct worker_end *end
 		return true;
 	if (worker->job_done)
 		return false;
-	return worker->ready_at == 0 || end->age_ms < worker->context->limits.min_uptime_ms;
+	return worker->ready_at == 0 || end->age_ms < worker->generation->limits.min_uptime_ms;
 }
 
 void worker_forget(struct worker *worker)
@@ -365,6 +470,8 @@ void worker_forget(struct worker *worker)
 	ev_io_stop(worker->context->loop, &worker->exit_watcher);
 	sys_close(worker->pidfd);
 	worker->pidfd = -1;
+	generation_release(worker->generation);
+	worker->generation = NULL;
 }
 
 void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms)
@@ -392,5 +499,8 @@ void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms)
 	worker->pidfd = -1;
 	worker->ended = false;
 	worker->activity = ACTIVITY_NONE;
+	worker->leaving = worker->replacement = false;
+	generation_release(worker->generation);
+	worker->generation = NULL;
 	scoreboard_clear(worker->context->board, worker->record.slot);
 }

@@ -14,12 +14,14 @@
 #include <sys/types.h>
 
 #include "board.h"
+#include "notify_message.h"
 #include "spawn.h"
 #include "worker_state.h"
 
 struct errmsg;
-struct pool_settings;
+struct generation;
 struct scoreboard;
+struct tally;
 
 /* Who a worker is: enough to find it again from another process (adoption, upgrade). */
 struct worker_record {
@@ -30,37 +32,52 @@ struct worker_record {
 	enum worker_state state;
 };
 
+/* How workers of a pool have shown that they are ready: `ready = auto` demands it of all. */
+enum worker_shown { SHOWN_NOTHING, SHOWN_SCOREBOARD, SHOWN_NOTIFY };
+
 /* What all workers of a pool share; the pool owns it. */
 struct worker_context {
 	struct ev_loop *loop;
-	const struct pool_settings *settings;
-	struct worker_limits limits;
+	const char *pool_name;
 	struct scoreboard *board;
+	struct tally *tally;
+	enum worker_shown shown;
 	void (*changed)(void *pool); /* a fact was recorded: reconcile */
 	void *pool;
 };
 
+/* Why it is to be replaced although its generation is the current one. */
+enum worker_recycle { RECYCLE_NOT, RECYCLE_JOBS, RECYCLE_AGE, RECYCLE_MEMORY, RECYCLE_ASKED };
+
 struct worker {
 	struct worker_record record;
 	struct worker_context *context;
+	struct generation *generation; /* held while there is a process */
 	enum worker_activity activity;
 	struct worker_times times;
 	int64_t activity_at; /* since when idle, busy or silent */
 	int64_t ready_at;    /* 0: never was */
 	uint64_t round;      /* the back-off's, at its start */
 	uint64_t jobs;
-	bool jobs_known;             /* writes a job count */
-	bool job_done;               /* has reported a job done */
-	bool asked;                  /* we asked it to leave: its exit is no failure */
-	bool start_failed;           /* not ready in time */
-	bool settled;                /* ready and past min_uptime: has reset the back-off */
-	bool ended;                  /* its pidfd says so; not reaped yet */
+	uint64_t max_jobs;           /* to be replaced after so many; 0: never */
+	enum worker_recycle recycle; /* is to be replaced */
+	bool replacement;  /* was started for one that is to be replaced and still there */
+	bool jobs_known;   /* writes a job count */
+	bool job_done;     /* has reported a job done */
+	bool asked;        /* we asked it to leave: its exit is no failure */
+	bool start_failed; /* not ready in time */
+	bool settled;      /* ready and past min_uptime: has reset the back-off */
+	bool ready_told;   /* on_ready was run */
+	bool leaving;      /* says so itself (STOPPING=1) */
+	int said_errno;    /* by ERRNO=; 0: nothing */
+	bool ended;        /* its pidfd says so; not reaped yet */
 	struct spawn_report failure; /* pid 0: none came */
 	int retire_signal;           /* the soft signal that waits for its job to end */
 	int soft_signal;             /* the last one it got */
 	int pidfd;
 	ev_io exit_watcher;
-	char line[BOARD_LINE_BYTES]; /* as last seen */
+	char line[BOARD_LINE_BYTES];                  /* as last seen */
+	char status[NOTIFY_MESSAGE_STATUS_BYTES + 1]; /* by STATUS=; printable */
 };
 
 /* How it ended. */
@@ -76,13 +93,16 @@ struct worker_end {
 	struct spawn_report failure;
 };
 
-/* Starts a process in the empty slot. 0, or -1 with the reason and errno; the slot is empty then.
- */
-int worker_start(struct worker *worker, const struct spawn_plan *plan,
-	struct spawn_reports *reports, int64_t now_ms, struct errmsg *err);
+/* Starts a process of the generation in the empty slot. 0, or -1 with the reason and errno; the
+ * slot is empty then. */
+int worker_start(struct worker *worker, struct generation *generation,
+	const struct spawn_plan *plan, struct spawn_reports *reports, int64_t now_ms,
+	struct errmsg *err);
 
 /* Takes in what its line of the scoreboard says. */
 void worker_observe(struct worker *worker, const char *line, int64_t now_ms);
+/* What it sent to its NOTIFY_SOCKET. */
+void worker_notified(struct worker *worker, const struct notify_message *message, int64_t now_ms);
 /* Does what is due, and returns when the next thing will be (WORKER_NEVER). */
 int64_t worker_advance(struct worker *worker, int64_t now_ms);
 
@@ -100,6 +120,9 @@ bool worker_forward(struct worker *worker, int signal_number);
 void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms);
 /* Stops watching without touching the process (our own exit); the worker is not used again. */
 void worker_forget(struct worker *worker);
+
+/* Its resident size is known anew: above max_memory it is to be replaced. */
+void worker_measured(struct worker *worker, int64_t resident_bytes);
 
 bool worker_present(const struct worker *worker);
 enum worker_class worker_counts_as(const struct worker *worker);

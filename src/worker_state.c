@@ -91,6 +91,12 @@ static int64_t later(int64_t at, int64_t duration_ms)
 	return duration_ms >= WORKER_NEVER - at ? WORKER_NEVER : at + duration_ms;
 }
 
+/* Who asked for more time gets it. */
+static int64_t patient(const struct worker_times *times, int64_t at)
+{
+	return at > times->extended_until ? at : times->extended_until;
+}
+
 static enum worker_due due_while_serving(enum worker_activity activity,
 	const struct worker_times *times, const struct worker_limits *limits, int64_t *at)
 {
@@ -101,6 +107,8 @@ static enum worker_due due_while_serving(enum worker_activity activity,
 		consider(DUE_HEARTBEAT, later(times->sign_at, limits->timeout_ms), &due, at);
 	if (limits->request_timeout_ms > 0 && activity == ACTIVITY_BUSY && !times->job_warned)
 		consider(DUE_REQUEST, later(times->job_at, limits->request_timeout_ms), &due, at);
+	if (times->expires_at > 0)
+		consider(DUE_EXPIRED, times->expires_at, &due, at);
 	return due;
 }
 
@@ -113,8 +121,9 @@ static enum worker_due due_while_starting(
 	if (limits->ready_when_alive)
 		consider(DUE_READY, later(times->started_at, limits->min_uptime_ms), &due, at);
 	if (limits->start_timeout_ms > 0)
-		consider(DUE_START_TIMEOUT, later(times->started_at, limits->start_timeout_ms),
-			&due, at);
+		consider(DUE_START_TIMEOUT,
+			patient(times, later(times->started_at, limits->start_timeout_ms)), &due,
+			at);
 	return due;
 }
 
@@ -133,7 +142,8 @@ enum worker_due worker_next_due(enum worker_state state, enum worker_activity ac
 		consider(DUE_SIGNAL, later(times->retired_at, limits->stop_timeout_ms), &due, at);
 		return due;
 	case WORKER_STOPPING:
-		consider(DUE_KILL, later(times->signalled_at, patience_ms), &due, at);
+		consider(DUE_KILL, patient(times, later(times->signalled_at, patience_ms)), &due,
+			at);
 		return due;
 	case WORKER_KILLED:
 		if (!times->kill_warned)

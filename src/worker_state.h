@@ -67,6 +67,8 @@ struct worker_times {
 	int64_t retired_at;   /* asked to retire */
 	int64_t signalled_at; /* last soft signal */
 	int64_t killed_at;
+	int64_t extended_until; /* it asked for more time (EXTEND_TIMEOUT_USEC); 0: never */
+	int64_t expires_at;     /* max_lifetime; 0: never */
 	bool hung;        /* the soft signal was timeout_signal: KILL follows after a second */
 	bool job_warned;  /* request_timeout was said for this job */
 	bool kill_warned; /* that KILL had no effect was said */
@@ -87,6 +89,7 @@ enum worker_due {
 	DUE_START_TIMEOUT, /* not ready in time: KILL */
 	DUE_HEARTBEAT,     /* no sign of life: hung */
 	DUE_REQUEST,       /* too long with one job */
+	DUE_EXPIRED,       /* has reached max_lifetime: to be replaced */
 	DUE_SIGNAL,        /* retiring and still busy: the soft signal goes out all the same */
 	DUE_KILL,          /* has not left by the soft signal */
 	DUE_UNKILLABLE,    /* has not even left by KILL: say so */

@@ -23,6 +23,12 @@ static void on_changed(void *owner)
 	ev_idle_start(world->loop, &world->again);
 }
 
+static int64_t now(void *owner)
+{
+	(void)owner;
+	return sys_now_ms();
+}
+
 static void on_again(struct ev_loop *loop, ev_idle *watcher, int events)
 {
 	(void)loop;
@@ -77,7 +83,8 @@ void world_prepare(struct pool_world *world, const char *keys)
 	test_dir_make(&world->dir);
 	open_log(world);
 	ck_assert_int_ge(asprintf(&text, "[pool:web]\ncommand = /bin/true\n%s", keys), 0);
-	world->settings = must_parse(text);
+	world->configuration = configuration_open(must_parse(text), NULL, NULL, &err);
+	ck_assert_ptr_nonnull(world->configuration);
 	free(text);
 	world->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	ev_prepare_init(&world->prepare, on_turn);
@@ -94,8 +101,9 @@ void world_prepare(struct pool_world *world, const char *keys)
 bool world_open_pool(struct pool_world *world, struct errmsg *err)
 {
 	struct pool_place place = {
-		.launch = {.name = "test", .sockets = &world->sockets},
+		.launch = {.name = "test"},
 		.changed = on_changed,
+		.now = now,
 		.owner = world,
 	};
 
@@ -103,7 +111,8 @@ bool world_open_pool(struct pool_world *world, struct errmsg *err)
 	place.launch.found_limits = &world->limits;
 	place.scoreboard_folder = world->dir.path;
 	place.reports = &world->reports;
-	world->pool = pool_new(&world->settings->pools[0], &place, err);
+	world->pool = pool_new(
+		world->configuration, &world->configuration->settings->pools[0], &place, err);
 	if (!world->pool)
 		return false;
 	world->board_fd = open(test_path(&world->dir, "web.scoreboard"), O_RDWR | O_CLOEXEC);
@@ -135,7 +144,7 @@ void world_end(struct pool_world *world)
 	ck_assert_uint_eq(fake_sys_strays(), 0);
 	spawn_reports_close(&world->reports);
 	ev_loop_destroy(world->loop);
-	settings_free(world->settings);
+	configuration_release(world->configuration);
 	logger_close();
 	test_dir_remove(&world->dir);
 	fake_sys_reset();

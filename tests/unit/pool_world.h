@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "configuration.h"
 #include "errmsg.h"
 #include "fake_sys.h"
 #include "pool.h"
 #include "settings.h"
-#include "socket_table.h"
 #include "spawn.h"
 #include "startup.h"
 #include "test_files.h"
@@ -21,13 +21,12 @@
 
 struct pool_world {
 	struct test_dir dir;
-	struct settings *settings;
+	struct configuration *configuration;
 	struct ev_loop *loop;
 	ev_prepare prepare;
 	ev_check polled;
 	ev_idle again;
 	bool passed; /* the time that world_pass() waits for is over */
-	struct socket_table sockets;
 	struct startup_limits limits;
 	struct spawn_reports reports;
 	struct pool *pool;

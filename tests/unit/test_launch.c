@@ -54,7 +54,8 @@ static bool open_launch(const char *text)
 		.scoreboard_path = "/run/board"};
 
 	world.settings = parse(text);
-	ck_assert_int_eq(socket_table_open(&world.sockets, world.settings, &passed, &world.err), 0);
+	ck_assert_int_eq(
+		socket_table_open(&world.sockets, world.settings, NULL, &passed, &world.err), 0);
 	world.open = launch_init(&world.launch, &world.settings->pools[0], &place, &world.err) == 0;
 	return world.open;
 }

@@ -8,6 +8,7 @@
 
 #include "board.h"
 #include "pool_reconcile.h"
+#include "pool_start.h"
 #include "pool_world.h"
 
 #define FAST "ready = scoreboard\n" /* ready when they say so */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "board.h"
+#include "generation.h"
 #include "pool_law.h"
 
 #define WORKERS    2
@@ -148,7 +149,7 @@ static void mix_worker(uint64_t *hash, const struct worker *worker)
 	if (!worker_present(worker))
 		return;
 	mix(hash, worker_next_due(worker->record.state, worker->activity, &worker->times,
-			  &worker->context->limits, &due_at));
+			  &worker->generation->limits, &due_at));
 	if (due_at != WORKER_NEVER)
 		mix(hash, (uint64_t)(due_at - fake_sys_now_ms()) / 1000);
 	mix(hash, worker->activity);
@@ -183,7 +184,7 @@ static uint64_t state_of(const struct pool *pool)
 	mix_backoff(&hash, &pool->machine);
 	mix(&hash, (uint64_t)(pool->offset + 10));
 	mix(&hash, (uint64_t)pool->drained << 8 | (uint64_t)pool->drained_to);
-	mix(&hash, (uint64_t)pool->stopping << 1 | pool->context.limits.ready_when_alive);
+	mix(&hash, (uint64_t)pool->stopping << 1 | (pool->context.shown == SHOWN_NOTHING));
 	mix(&hash, (uint64_t)pool->memory.surplus_count << 1 | pool->memory.initial_done);
 	mix(&hash, (uint64_t)pool->memory.step.size << 9 | (uint64_t)pool->memory.step.left << 1 |
 			   pool->memory.step.came);

@@ -141,6 +141,10 @@ static int run(const char *config)
 {
 	struct startup_limits limits = {0};
 	struct passed_sockets passed = {0};
+	const struct supervisor_options options = {.config_path = "test.ini",
+		.log_level = -1,
+		.found_limits = &limits,
+		.passed = &passed};
 	struct settings *settings;
 	unsigned descriptors;
 	char *text = NULL;
@@ -153,8 +157,7 @@ static int run(const char *config)
 	fake_sys_on_signal(on_signal, NULL);
 	descriptors = fake_sys_descriptors();
 	it.began_at = fake_sys_now_ms();
-	status = supervisor_run(settings, "test.ini", &limits, &passed, NULL);
-	settings_free(settings);
+	status = supervisor_run(settings, &options);
 	ck_assert_uint_eq(fake_sys_descriptors(), descriptors);
 	ck_assert_uint_eq(fake_sys_strays(), 0);
 	ck_assert_int_ne(access(test_path(&it.dir, "run/web.scoreboard"), F_OK), 0);

@@ -39,7 +39,8 @@ static void begin(void)
 	world_begin(&it.world, "max_workers = 3\n[pool:two]\ncommand = /bin/true\n"
 			       "max_workers = 3\nstop_signal = INT\n");
 	it.pool[0] = it.world.pool;
-	it.pool[1] = pool_new(&it.world.settings->pools[1], &it.world.pool->place, &err);
+	it.pool[1] = pool_new(it.world.configuration, &it.world.configuration->settings->pools[1],
+		&it.world.pool->place, &err);
 	ck_assert_msg(it.pool[1] != NULL, "%s", err.text);
 	pool_reconcile(it.pool[1], fake_sys_now_ms());
 	it.walk.changed = on_changed;

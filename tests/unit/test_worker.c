@@ -10,9 +10,11 @@
 #include "config_world.h"
 #include "errmsg.h"
 #include "fake_sys.h"
+#include "generation.h"
 #include "logger.h"
 #include "scoreboard.h"
 #include "sys.h"
+#include "tally.h"
 #include "test_files.h"
 #include "test_main.h"
 
@@ -23,6 +25,8 @@ static struct fixture {
 	struct settings *settings;
 	struct pool_settings *pool;
 	struct ev_loop *loop;
+	struct generation generation;
+	struct tally tally;
 	struct worker_context context;
 	struct worker worker;
 	struct spawn_reports reports;
@@ -47,12 +51,18 @@ static void setup(void)
 	it.pool = &it.settings->pools[0];
 	it.loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	ck_assert_int_eq(spawn_reports_open(&it.reports, &it.err), 0);
-	it.context = (struct worker_context){
-		.loop = it.loop,
+	it.generation = (struct generation){
+		.references = 1,
+		.number = 3,
 		.settings = it.pool,
 		.limits = {.min_uptime_ms = MIN_UPTIME_MS,
 			.start_timeout_ms = 60000,
 			.stop_timeout_ms = 30000},
+	};
+	it.context = (struct worker_context){
+		.loop = it.loop,
+		.pool_name = "web",
+		.tally = &it.tally,
 		.board = scoreboard_open(it.loop,
 			&(struct scoreboard_settings){.path = test_path(&it.dir, "board"),
 				.slots = 3,
@@ -67,7 +77,7 @@ static void setup(void)
 	};
 	ck_assert_ptr_nonnull(it.context.board);
 	it.board_fd = open(test_path(&it.dir, "board"), O_RDWR | O_CLOEXEC);
-	it.worker = (struct worker){.record = {.slot = 1, .generation = 3}, .context = &it.context};
+	it.worker = (struct worker){.record = {.slot = 1}, .context = &it.context};
 	it.descriptors = fake_sys_descriptors();
 }
 
@@ -96,7 +106,7 @@ static int start(void)
 		.fd_count = 3,
 		.umask = -1};
 
-	return worker_start(&it.worker, &plan, &it.reports, sys_now_ms(), &it.err);
+	return worker_start(&it.worker, &it.generation, &plan, &it.reports, sys_now_ms(), &it.err);
 }
 
 static pid_t must_start(void)

@@ -331,6 +331,7 @@ static bool fits(enum worker_state state, enum worker_due what)
 	case DUE_READY:
 	case DUE_START_TIMEOUT: return state == WORKER_STARTING;
 	case DUE_HEARTBEAT:
+	case DUE_EXPIRED:
 	case DUE_REQUEST: return state == WORKER_READY || state == WORKER_RETIRING;
 	case DUE_SIGNAL: return state == WORKER_RETIRING;
 	case DUE_KILL: return state == WORKER_STOPPING;

@@ -1,0 +1,333 @@
+/*
+ * Rolling. Which worker is to be replaced follows from its generation and from what it was found to
+ * be due for; how many may be on their way, and when one may go, is roll.c's word.
+ */
+#include "pool_roll.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "generation.h"
+#include "logger.h"
+#include "memory.h"
+#include "pool_start.h"
+#include "settings.h"
+
+static bool obsolete(const struct pool *pool, const struct worker *worker)
+{
+	return worker->generation != pool->current && !worker->generation->kept;
+}
+
+bool pool_outdated(const struct pool *pool, const struct worker *worker)
+{
+	if (!worker_present(worker))
+		return false;
+	return obsolete(pool, worker) || worker->recycle != RECYCLE_NOT;
+}
+
+static bool serving(const struct worker *worker)
+{
+	return worker->record.state == WORKER_STARTING || worker->record.state == WORKER_READY;
+}
+
+static int *place_of(
+	struct roll_census *census, const struct pool *pool, const struct worker *worker)
+{
+	const bool ready = worker->ready_at != 0;
+
+	if (!serving(worker) || worker->leaving)
+		return &census->leaving;
+	if (pool_outdated(pool, worker))
+		return ready ? &census->old_ready : &census->old_starting;
+	if (worker->replacement)
+		return ready ? &census->new_ready : &census->new_starting;
+	return ready ? &census->fresh_ready : &census->fresh_starting;
+}
+
+struct roll_census pool_roll_census(const struct pool *pool)
+{
+	struct roll_census census = {.proven = pool->current->proven};
+
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]))
+			++*place_of(&census, pool, pool->slot[i]);
+	return census;
+}
+
+int pool_retire_rank(const struct worker *worker)
+{
+	switch (worker_counts_as(worker)) {
+	case CLASS_IDLE: return 0;
+	case CLASS_STARTING: return 1;
+	case CLASS_UNKNOWN: return 2;
+	case CLASS_BUSY: return 3;
+	case CLASS_EMPTY:
+	case CLASS_LEAVING: break;
+	}
+	return 4;
+}
+
+/* Those that are to be replaced anyway before others; the longest idle first; of the busy ones that
+ * whose job began last, since the oldest job is the one that may be stuck. */
+int pool_compare_retire(const void *left, const void *right)
+{
+	const struct worker *a = *(struct worker *const *)left;
+	const struct worker *b = *(struct worker *const *)right;
+	const int ranks = pool_retire_rank(a) - pool_retire_rank(b);
+	int64_t at_a = a->activity_at, at_b = b->activity_at;
+
+	if (ranks != 0)
+		return ranks;
+	if (pool_outdated(a->context->pool, a) != pool_outdated(b->context->pool, b))
+		return pool_outdated(a->context->pool, a) ? -1 : 1;
+	if (pool_retire_rank(a) == 3) {
+		at_a = -a->times.job_at;
+		at_b = -b->times.job_at;
+	}
+	return (at_a > at_b) - (at_a < at_b);
+}
+
+/* --- beginning and ending ----------------------------------------------------------------- */
+
+static void aim_at(struct pool *pool, struct generation *to)
+{
+	int ready = 0;
+
+	pool_set_generation(pool, to);
+	pool->roll.on = true;
+	pool->roll.total = pool->roll.held = pool->roll.failures = 0;
+	for (int i = 0; i < pool->slot_count; i++) {
+		struct worker *worker = pool->slot[i];
+
+		worker->replacement = false;
+		if (!worker_present(worker) || !serving(worker))
+			continue;
+		pool->roll.held++;
+		ready += worker->ready_at != 0;
+		pool->roll.total += obsolete(pool, worker);
+	}
+	/* A pool that is in trouble already has nothing to go back to. */
+	pool->roll.counts = ready > 0 || pool->failures.rounds == 0;
+}
+
+void pool_roll_begin(struct pool *pool, struct generation *to, int signal_number)
+{
+	if (!pool->roll.from) {
+		pool->roll.from = generation_hold(pool->current);
+		pool->roll.from_offset = pool->offset;
+	}
+	pool->roll.signal_number = signal_number;
+	pool->offset = 0;
+	pool->drained = false;
+	pool->gave_up = false;
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]))
+			pool->slot[i]->generation->kept = false;
+	aim_at(pool, to);
+}
+
+static void forget_way_back(struct pool *pool)
+{
+	generation_release(pool->roll.from);
+	pool->roll.from = NULL;
+}
+
+void pool_roll_commit(struct pool *pool)
+{
+	forget_way_back(pool);
+	pool->roll.on = false;
+	pool->roll.held = 0;
+	pool_mark_dirty(pool);
+}
+
+void pool_roll_back(struct pool *pool, bool keep)
+{
+	struct generation *given_up = pool->current;
+
+	if (!pool->roll.from)
+		return;
+	given_up->kept = keep;
+	backoff_reset(&pool->failures);
+	pool->offset = pool->roll.from_offset;
+	aim_at(pool, pool->roll.from);
+	forget_way_back(pool);
+	/* What is left to be replaced is so without hurry, and nothing of it counts any more. */
+	pool->roll.on = false;
+}
+
+bool pool_restart_worker(struct pool *pool, int slot)
+{
+	struct worker *worker = pool_worker(pool, slot);
+
+	if (!worker || !serving(worker))
+		return false;
+	worker->recycle = RECYCLE_ASKED;
+	pool_mark_dirty(pool);
+	return true;
+}
+
+static int needed(const struct policy_rule *rule)
+{
+	if (!rule->dynamic)
+		return rule->max_workers;
+	return rule->min_spare < rule->start_workers ? rule->min_spare : rule->start_workers;
+}
+
+bool pool_rolled(const struct pool *pool)
+{
+	const struct roll_census census = pool_roll_census(pool);
+	const struct policy_rule rule = pool_rule(pool);
+
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]) && serving(pool->slot[i]) &&
+			obsolete(pool, pool->slot[i]))
+			return false;
+	return !pool->roll.counts || pool->removed ||
+	       census.fresh_ready + census.new_ready + census.old_ready >= needed(&rule);
+}
+
+void pool_roll_failed(struct pool *pool, uint64_t generation)
+{
+	if (pool->roll.on && pool->roll.counts && generation == pool->current->number)
+		pool->roll.failures++;
+}
+
+/* --- step by step -------------------------------------------------------------------------- */
+
+static void release_replacements(struct pool *pool, int superfluous)
+{
+	for (int i = 0; i < pool->slot_count && superfluous > 0; i++) {
+		struct worker *worker = pool->slot[i];
+
+		if (!worker->replacement || !worker_present(worker) || !serving(worker))
+			continue;
+		worker->replacement = false;
+		superfluous--;
+	}
+}
+
+void pool_roll_settle(struct pool *pool, int64_t now_ms)
+{
+	const struct roll_census census = pool_roll_census(pool);
+
+	release_replacements(pool, roll_superfluous(&census));
+	for (int i = 0; i < pool->slot_count && census.old_starting > 0; i++) {
+		struct worker *worker = pool->slot[i];
+
+		if (worker_present(worker) && serving(worker) && worker->ready_at == 0 &&
+			pool_outdated(pool, worker))
+			worker_retire(worker, pool->roll.signal_number,
+				"of another generation, and not ready", now_ms);
+	}
+}
+
+static const char *why_replaced(struct pool *pool, const struct worker *worker)
+{
+	switch (worker->recycle) {
+	case RECYCLE_NOT: return "replaced by another generation";
+	case RECYCLE_JOBS: pool->tally.recycled_jobs++; return "max_requests reached";
+	case RECYCLE_AGE: pool->tally.recycled_age++; return "max_lifetime reached";
+	case RECYCLE_MEMORY: pool->tally.recycled_memory++; return "max_memory exceeded";
+	case RECYCLE_ASKED: return "restarted on request";
+	}
+	return "";
+}
+
+/* The worker that costs least of those to be replaced; NULL: none that is ready. */
+static struct worker *choose(const struct pool *pool)
+{
+	struct worker *best = NULL;
+
+	for (int i = 0; i < pool->slot_count; i++) {
+		struct worker *worker = pool->slot[i];
+
+		if (!worker_present(worker) || !serving(worker) || worker->leaving ||
+			worker->ready_at == 0 || !pool_outdated(pool, worker))
+			continue;
+		if (!best || pool_compare_retire(&worker, &best) < 0)
+			best = worker;
+	}
+	return best;
+}
+
+/* The one that takes the place is an ordinary worker from now on. */
+static void take_place(struct pool *pool)
+{
+	for (int i = 0; i < pool->slot_count; i++) {
+		struct worker *worker = pool->slot[i];
+
+		if (!worker->replacement || !worker_present(worker) || worker->ready_at == 0 ||
+			!serving(worker) || worker->leaving)
+			continue;
+		worker->replacement = false;
+		return;
+	}
+}
+
+static void retire(struct pool *pool, const struct roll_plan *plan, int64_t now_ms)
+{
+	for (int i = 0; i < plan->retire; i++) {
+		struct worker *worker = choose(pool);
+
+		if (!worker)
+			return;
+		if (i < plan->taking)
+			take_place(pool);
+		worker_retire(worker, worker->recycle == RECYCLE_NOT ? pool->roll.signal_number : 0,
+			why_replaced(pool, worker), now_ms);
+		roll_retired(&pool->replaced, now_ms);
+	}
+}
+
+/* A percentage is one of max_workers, rounded up; one at a time at the least. */
+static int surge_of(const struct pool_settings *settings, int max_workers)
+{
+	int64_t surge = settings->surge.number;
+
+	if (settings->surge.percent)
+		surge = (surge * max_workers + 99) / 100;
+	if (surge < 1)
+		return 1;
+	return surge < INT_MAX / 2 ? (int)surge : INT_MAX / 2;
+}
+
+/* Until the first of a generation has stayed min_uptime, nobody is replaced by it. */
+static int64_t proof_at(const struct pool *pool, const struct roll_census *census)
+{
+	int64_t first_at = ROLL_NEVER;
+
+	if (census->proven || census->new_ready == 0)
+		return first_at;
+	for (int i = 0; i < pool->slot_count; i++) {
+		const struct worker *worker = pool->slot[i];
+		int64_t at = worker->times.started_at + pool->current->limits.min_uptime_ms;
+
+		if (worker_present(worker) && worker->generation == pool->current &&
+			worker->ready_at != 0 && at < first_at)
+			first_at = at;
+	}
+	return first_at;
+}
+
+int64_t pool_roll_advance(struct pool *pool, int64_t start_allowed_at, int64_t now_ms)
+{
+	const struct roll_census census = pool_roll_census(pool);
+	const struct policy_rule spare = pool_rule(pool);
+	const struct roll_rule rule = {
+		.max_workers = spare.max_workers,
+		.held = pool->roll.held,
+		.surge = surge_of(pool->settings, spare.max_workers),
+		.spawn_interval_ms = spare.spawn_interval_ms,
+	};
+	const int64_t proven_at = proof_at(pool, &census);
+	struct roll_plan plan;
+
+	if (census.old_ready + census.new_ready + census.new_starting == 0)
+		return ROLL_NEVER;
+	plan = roll_decide(&pool->replaced, &rule, &census, start_allowed_at, now_ms);
+	retire(pool, &plan, now_ms);
+	if (plan.start > 0)
+		plan.start = pool_start_workers(pool, plan.start, true, now_ms);
+	return proven_at < plan.wake_at ? proven_at : plan.wake_at;
+}
