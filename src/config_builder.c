@@ -16,6 +16,7 @@
 #include "options.h"
 #include "settings_check.h"
 #include "signal_name.h"
+#include "signal_preset.h"
 #include "suggest.h"
 
 #define CANDIDATES_MAX 128
@@ -34,6 +35,11 @@ __attribute__((format(printf, 3, 4))) static void fault(
 	snprintf(shown, sizeof(shown), "%s", key ? key : "");
 	faults_add(builder->faults, builder->path, builder->line, section, key ? shown : NULL, "%s",
 		text.text);
+}
+
+static struct setting_origin here(const struct config_builder *builder)
+{
+	return (struct setting_origin){.file = builder->file, .line = builder->line};
 }
 
 static void set_label(struct config_builder *builder, const char *name)
@@ -61,7 +67,7 @@ void config_builder_bad_line(
 		option = option_find(builder->section, key);
 	/* So that it does not count as missing, too. */
 	if (option && builder->origin[option - options].line == 0)
-		builder->origin[option - options].line = line;
+		builder->origin[option - options] = here(builder);
 	fault(builder, key, "%s", why);
 }
 
@@ -80,7 +86,7 @@ static void *add_socket(struct config_builder *builder, const char *name)
 	socket = &settings->sockets[settings->socket_count++];
 	*socket = (struct socket_settings){
 		.name = memory_copy_string(name),
-		.where = {.line = builder->line},
+		.where = here(builder),
 		.origin = new_origin(),
 	};
 	options_set_defaults(SECTION_SOCKET, socket);
@@ -98,7 +104,7 @@ static void *add_pool(struct config_builder *builder, const char *name)
 	pool = &settings->pools[settings->pool_count++];
 	*pool = (struct pool_settings){
 		.name = memory_copy_string(name),
-		.where = {.line = builder->line},
+		.where = here(builder),
 		.origin = new_origin(),
 	};
 	options_set_defaults(SECTION_POOL, pool);
@@ -115,11 +121,15 @@ static bool valid_name(const char *name)
 }
 
 /* Was there such a section before? Says so. */
-static bool is_repeated(struct config_builder *builder, int line)
+static bool is_repeated(struct config_builder *builder, const struct setting_origin *first)
 {
-	if (line == 0)
+	if (!first || first->line == 0)
 		return false;
-	fault(builder, NULL, "the section is repeated; it begins at line %d", line);
+	if (first->file == builder->file)
+		fault(builder, NULL, "the section is repeated; it begins at line %d", first->line);
+	else
+		fault(builder, NULL, "the section is repeated; it begins at %.400s:%d",
+			builder->settings->files[first->file], first->line);
 	return true;
 }
 
@@ -136,7 +146,7 @@ static void begin_named(
 	}
 	socket = section == SECTION_SOCKET ? settings_socket(builder->settings, name) : NULL;
 	pool = section == SECTION_POOL ? settings_pool(builder->settings, name) : NULL;
-	if (is_repeated(builder, socket ? socket->where.line : pool ? pool->where.line : 0))
+	if (is_repeated(builder, socket ? &socket->where : pool ? &pool->where : NULL))
 		return;
 	builder->place = CONFIG_OPTIONS;
 	builder->section = section;
@@ -146,9 +156,14 @@ static void begin_named(
 
 static void begin_preforkd(struct config_builder *builder)
 {
-	if (is_repeated(builder, builder->preforkd_line))
+	if (builder->file > 0) {
+		fault(builder, NULL, "an included file has no such section; it belongs into %.400s",
+			builder->settings->files[0]);
 		return;
-	builder->preforkd_line = builder->line;
+	}
+	if (is_repeated(builder, &builder->preforkd))
+		return;
+	builder->preforkd = here(builder);
 	builder->place = CONFIG_OPTIONS;
 	builder->section = SECTION_PREFORKD;
 	builder->target = &builder->settings->preforkd;
@@ -157,9 +172,9 @@ static void begin_preforkd(struct config_builder *builder)
 
 static void begin_signals(struct config_builder *builder)
 {
-	if (is_repeated(builder, builder->signals_line))
+	if (is_repeated(builder, &builder->signals))
 		return;
-	builder->signals_line = builder->line;
+	builder->signals = here(builder);
 	builder->place = CONFIG_SIGNALS;
 }
 
@@ -245,6 +260,23 @@ static bool keeps_quotes(const struct option *option)
 	return option->type == OPTION_COMMAND;
 }
 
+/* Notes where words of `include` stand that were added. */
+static void note_includes(struct config_builder *builder)
+{
+	const size_t count = builder->settings->preforkd.include.count;
+
+	builder->include_line =
+		memory_resize(builder->include_line, count + 1, sizeof(*builder->include_line));
+	while (builder->include_count < count)
+		builder->include_line[builder->include_count++] = builder->line;
+}
+
+void config_builder_bad_include(struct config_builder *builder, size_t index, const char *why)
+{
+	faults_add(builder->faults, builder->settings->files[0], builder->include_line[index],
+		option_section_name(SECTION_PREFORKD), "include", "%s", why);
+}
+
 static void set_option(struct config_builder *builder, const char *key, const char *value)
 {
 	const struct option *option = option_find(builder->section, key);
@@ -265,13 +297,40 @@ static void set_option(struct config_builder *builder, const char *key, const ch
 		fault(builder, key, "is repeated; it was set at line %d", origin->line);
 		return;
 	}
-	*origin = (struct setting_origin){.line = builder->line};
+	*origin = here(builder);
 	text = keeps_quotes(option) ? memory_copy_string(value) : config_value_unquote(value);
 	if (!*text)
 		fault(builder, key, "has no value");
 	else if (option_set(option, builder->target, text, builder->folder, &err) < 0)
 		fault(builder, key, "%s", err.text);
 	free(text);
+	note_includes(builder);
+}
+
+/* Its lines are there wherever the preset stands: those that were read already win, too. */
+static void set_preset(struct config_builder *builder, const char *value)
+{
+	struct signal_map *map = &builder->settings->signals, preset;
+	struct errmsg err;
+	char *name;
+
+	if (builder->preset_line > 0) {
+		fault(builder, "preset", "is repeated; it was set at line %d",
+			builder->preset_line);
+		return;
+	}
+	builder->preset_line = builder->line;
+	name = config_value_unquote(value);
+	if (signal_preset_init(&preset, name, &err) < 0) {
+		fault(builder, "preset", "%s", err.text);
+		free(name);
+		return;
+	}
+	free(name);
+	for (int number = 1; number < _NSIG; number++)
+		if (builder->signal_line[number] > 0)
+			preset.rule[number] = map->rule[number];
+	*map = preset;
 }
 
 static void set_signal(struct config_builder *builder, const char *received, const char *value)
@@ -281,7 +340,7 @@ static void set_signal(struct config_builder *builder, const char *received, con
 	char *text;
 
 	if (strcmp(received, "preset") == 0) {
-		fault(builder, received, "is not available in this version");
+		set_preset(builder, value);
 		return;
 	}
 	if (number > 0 && number < _NSIG) {
@@ -354,38 +413,55 @@ static void resolve_programs(struct pool_settings *pool, const char *folder)
 	resolve_program(&pool->on_exit, pool, folder, false);
 }
 
-static struct settings *new_settings(const char *path)
+static struct settings *new_settings(void)
 {
 	struct settings *settings = memory_alloc(sizeof(*settings));
 
-	settings->files = memory_alloc(sizeof(char *));
-	settings->files[0] = memory_copy_string(path);
-	settings->file_count = 1;
 	settings->preforkd.origin = new_origin();
 	options_set_defaults(SECTION_PREFORKD, &settings->preforkd);
 	signal_map_init(&settings->signals);
 	return settings;
 }
 
-void config_builder_init(
-	struct config_builder *builder, const char *path, const char *folder, struct faults *faults)
+void config_builder_init(struct config_builder *builder, struct faults *faults)
 {
-	*builder = (struct config_builder){
-		.settings = new_settings(path),
-		.faults = faults,
-		.path = path,
-		.folder = folder,
-	};
+	*builder = (struct config_builder){.settings = new_settings(), .faults = faults};
+}
+
+static void end_file(struct config_builder *builder)
+{
+	struct settings *settings = builder->settings;
+
+	for (; builder->first_pool < settings->pool_count; builder->first_pool++)
+		resolve_programs(&settings->pools[builder->first_pool], builder->folder);
+}
+
+void config_builder_begin_file(struct config_builder *builder, const char *path, const char *folder)
+{
+	struct settings *settings = builder->settings;
+
+	end_file(builder);
+	settings->files =
+		memory_resize(settings->files, settings->file_count + 1, sizeof(*settings->files));
+	settings->files[settings->file_count] = memory_copy_string(path);
+	builder->file = (int)settings->file_count++;
+	builder->path = settings->files[builder->file];
+	free(builder->folder);
+	builder->folder = memory_copy_string(folder);
+	builder->line = 0;
+	builder->place = CONFIG_NOWHERE;
+	set_label(builder, "");
 }
 
 struct settings *config_builder_finish(struct config_builder *builder)
 {
 	struct settings *settings = builder->settings;
 
+	end_file(builder);
+	free(builder->folder);
+	free(builder->include_line);
 	if (!settings->preforkd.name)
-		settings->preforkd.name = name_of_file(builder->path);
-	for (size_t i = 0; i < settings->pool_count; i++)
-		resolve_programs(&settings->pools[i], builder->folder);
+		settings->preforkd.name = name_of_file(settings->files[0]);
 	settings_check(settings, builder->faults);
 	return settings;
 }

@@ -20,21 +20,28 @@ struct config_builder {
 	struct settings *settings;
 	struct faults *faults;
 
-	const char *path;   /* of the file, in messages */
-	const char *folder; /* of relative paths, absolute */
-	int line;           /* at hand */
+	const char *path;  /* of the file at hand, in messages */
+	char *folder;      /* of its relative paths, absolute; owned */
+	int file;          /* its number in settings.files; only the first may have [preforkd] */
+	int line;          /* at hand */
+	size_t first_pool; /* of the file */
 	enum config_place place;
 	enum option_section section;
-	void *target;                   /* the section's struct */
-	struct setting_origin *origin;  /* the section's */
-	char label[CONFIG_SHOWN_BYTES]; /* "pool:web" */
-	int preforkd_line, signals_line;
-	int signal_line[_NSIG];
+	void *target;                            /* the section's struct */
+	struct setting_origin *origin;           /* the section's */
+	char label[CONFIG_SHOWN_BYTES];          /* "pool:web" */
+	struct setting_origin preforkd, signals; /* where these sections begin */
+	int signal_line[_NSIG], preset_line;
+	int *include_line; /* of each word of preforkd.include; owned */
+	size_t include_count;
 };
 
-/* path and folder outlive the builder. */
-void config_builder_init(struct config_builder *builder, const char *path, const char *folder,
-	struct faults *faults);
+void config_builder_init(struct config_builder *builder, struct faults *faults);
+/* What comes now is the file's: the main one's first, then those it includes. */
+void config_builder_begin_file(
+	struct config_builder *builder, const char *path, const char *folder);
+/* The word of `include` that names the file or folder at fault is the index-th. */
+void config_builder_bad_include(struct config_builder *builder, size_t index, const char *why);
 /* A section begins; name is changed. */
 void config_builder_section(struct config_builder *builder, int line, char *name);
 /* value: with its quoting, balanced. */

@@ -1,35 +1,34 @@
 /*
- * The INI file to settings and back. Our own reader takes each line apart (config_line.c) and hands
- * inih a short stand-in for it, so that inih sees sections and keys but none of its limits ever
- * cuts, joins or drops anything of the user's: what it calls back about is the line at hand. What
- * the sections and keys mean is config_builder.c's.
+ * The INI files to settings and back. Our own reader takes each line apart (config_line.c) and
+ * hands inih a short stand-in for it, so that inih sees sections and keys but none of its limits
+ * ever cuts, joins or drops anything of the user's: what it calls back about is the line at hand.
+ * What the sections and keys mean is config_builder.c's.
  */
 #include "config_file.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config_builder.h"
 #include "config_line.h"
+#include "config_source.h"
 #include "errmsg.h"
 #include "faults.h"
 #include "memory.h"
+#include "options.h"
 #include "signal_name.h"
 
-#define FILE_MAX_BYTES (16 << 20)
-#define FAULTS_MAX     1000 /* somebody reads a file of another kind; no need to go on */
-#define PIPE_WAIT_MS   5000
+#define FILES_MAX_BYTES (16u << 20) /* together */
+#define FILES_MAX       1000
+#define FAULTS_MAX      1000 /* somebody reads a file of another kind; no need to go on */
 
 struct reader {
-	struct config_builder builder;
+	struct config_builder *builder;
 	const char *next, *end;  /* what is not read yet */
 	int number;              /* of the line at hand */
 	char *text;              /* of it; owned */
@@ -40,10 +39,9 @@ struct reader {
 static void refuse_line(struct reader *reader, const char *why)
 {
 	if (reader->line.kind == CONFIG_LINE_SECTION)
-		config_builder_bad_section(
-			&reader->builder, reader->number, reader->line.name, why);
+		config_builder_bad_section(reader->builder, reader->number, reader->line.name, why);
 	else
-		config_builder_bad_line(&reader->builder, reader->number, reader->line.name, why);
+		config_builder_bad_line(reader->builder, reader->number, reader->line.name, why);
 	reader->line.kind = CONFIG_LINE_NOTHING;
 }
 
@@ -57,8 +55,8 @@ static bool next_line(struct reader *reader)
 	if (reader->next == reader->end)
 		return false;
 	reader->number++;
-	if (reader->builder.faults->count >= FAULTS_MAX) {
-		config_builder_bad_line(&reader->builder, reader->number, NULL,
+	if (reader->builder->faults->count >= FAULTS_MAX) {
+		config_builder_bad_line(reader->builder, reader->number, NULL,
 			"too many faults, the rest is not read");
 		return false;
 	}
@@ -104,10 +102,10 @@ static int take_line(void *context, const char *section, const char *name, const
 	(void)value;
 	assert(atoi(value) == reader->number);
 	if (strcmp(name, "section") == 0)
-		config_builder_section(&reader->builder, reader->number, reader->line.name);
+		config_builder_section(reader->builder, reader->number, reader->line.name);
 	else
 		config_builder_key(
-			&reader->builder, reader->number, reader->line.name, reader->line.value);
+			reader->builder, reader->number, reader->line.name, reader->line.value);
 	return 1;
 }
 
@@ -124,106 +122,131 @@ static char *find_folder(const char *path)
 	return folder;
 }
 
-struct settings *config_file_parse(
-	const char *path, const char *bytes, size_t length, struct faults *faults)
+static void parse_file(
+	struct config_builder *builder, const char *path, const char *bytes, size_t length)
 {
 	static const char byte_order_mark[] = {'\xef', '\xbb', '\xbf'};
-	struct reader reader = {.next = bytes, .end = bytes + length};
+	struct reader reader = {.builder = builder, .next = bytes, .end = bytes + length};
 	char *folder = find_folder(path);
-	struct settings *settings;
 
-	config_builder_init(&reader.builder, path, folder, faults);
+	config_builder_begin_file(builder, path, folder);
+	free(folder);
 	if (length >= sizeof(byte_order_mark) &&
 		memcmp(bytes, byte_order_mark, sizeof(byte_order_mark)) == 0)
 		reader.next += sizeof(byte_order_mark);
 	ini_parse_stream(feed_line, &reader, take_line, &reader);
-	settings = config_builder_finish(&reader.builder);
 	free(reader.text);
-	free(folder);
-	return settings;
 }
 
-/* Is there more to read, soon? A pipe's writer is waited for, but not for ever. */
-static bool wait_for_writer(int fd)
-{
-	struct pollfd waiting = {.fd = fd, .events = POLLIN};
+/* --- included files ---------------------------------------------------------------------- */
 
-	if (errno == EINTR)
-		return true;
-	if (errno != EAGAIN)
-		return false;
-	if (poll(&waiting, 1, PIPE_WAIT_MS) > 0)
-		return true;
-	errno = ETIMEDOUT;
+struct inclusion {
+	struct config_builder *builder;
+	size_t word;       /* of `include`, at hand */
+	size_t left_bytes; /* that all files together may still have */
+};
+
+static bool is_read(const struct settings *settings, const char *path)
+{
+	for (size_t i = 1; i < settings->file_count; i++)
+		if (strcmp(settings->files[i], path) == 0)
+			return true;
 	return false;
 }
 
-/* 0, or -1 with errno. */
-static int read_all(int fd, char **bytes, size_t *length)
+static void include_file(struct inclusion *inclusion, const char *path)
 {
-	size_t size = 0;
+	struct config_builder *builder = inclusion->builder;
+	struct config_bytes file;
+	struct errmsg reason, fault;
 
-	for (;;) {
-		ssize_t got;
-
-		if (*length == size) {
-			size = 2 * size + 65536;
-			*bytes = memory_resize(*bytes, size, 1);
-		}
-		got = read(fd, *bytes + *length, size - *length);
-		if (got == 0)
-			return 0;
-		if (got < 0 && !wait_for_writer(fd))
-			return -1;
-		if (got > 0)
-			*length += (size_t)got;
-		if (*length > FILE_MAX_BYTES) {
-			errno = EFBIG;
-			return -1;
-		}
+	if (is_read(builder->settings, path))
+		return;
+	if (config_source_same(path, builder->settings->files[0])) {
+		errmsg_set(&fault, "\"%.400s\" is the file that includes it", path);
+		config_builder_bad_include(builder, inclusion->word, fault.text);
+		return;
 	}
+	if (config_source_read(&file, path, CONFIG_INCLUDED, inclusion->left_bytes, &reason) < 0) {
+		errmsg_set(&fault, "\"%.400s\" %s", path, reason.text);
+		config_builder_bad_include(builder, inclusion->word, fault.text);
+		return;
+	}
+	inclusion->left_bytes -= file.length;
+	parse_file(builder, path, file.bytes, file.length);
+	free(file.bytes);
 }
 
-/* A descriptor of a file or a pipe, or -1 with errno. */
-static int open_file(const char *path)
+/* The pattern, absolute. What is special in the folder's name stands for itself. malloced. */
+static char *find_pattern(const char *text, const char *folder)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat stat;
-	int error;
+	char *escaped = memory_alloc(2 * strlen(folder) + 1), *out = escaped;
+	char *pattern;
 
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &stat) < 0)
-		error = errno;
-	else if (S_ISREG(stat.st_mode) || S_ISFIFO(stat.st_mode))
-		return fd;
+	for (; *folder; folder++) {
+		if (strchr("*?[\\", *folder))
+			*out++ = '\\';
+		*out++ = *folder;
+	}
+	pattern = option_make_path(text, escaped, false);
+	free(escaped);
+	return pattern;
+}
+
+static void include_word(struct inclusion *inclusion, const char *text, const char *folder)
+{
+	struct config_builder *builder = inclusion->builder;
+	char *pattern = find_pattern(text, folder);
+	struct words paths = {0};
+	struct errmsg err;
+
+	if (config_source_find(&paths, pattern, &err) < 0)
+		config_builder_bad_include(builder, inclusion->word, err.text);
+	if (builder->settings->file_count + paths.count > FILES_MAX)
+		config_builder_bad_include(builder, inclusion->word, "more than 1000 files");
 	else
-		error = S_ISDIR(stat.st_mode) ? EISDIR : EINVAL;
-	close(fd);
-	errno = error;
-	return -1;
+		for (size_t i = 0; i < paths.count && builder->faults->count < FAULTS_MAX; i++)
+			include_file(inclusion, paths.word[i]);
+	words_free(&paths);
+	free(pattern);
+}
+
+struct settings *config_file_parse(
+	const char *path, const char *bytes, size_t length, struct faults *faults)
+{
+	struct config_builder builder;
+	struct inclusion inclusion = {
+		.builder = &builder,
+		.left_bytes = length < FILES_MAX_BYTES ? FILES_MAX_BYTES - length : 0,
+	};
+	const struct words *include;
+	char *folder = find_folder(path);
+
+	config_builder_init(&builder, faults);
+	parse_file(&builder, path, bytes, length);
+	/* No loop: only the main file can add to it. */
+	include = &builder.settings->preforkd.include;
+	for (; inclusion.word < include->count; inclusion.word++)
+		include_word(&inclusion, include->word[inclusion.word], folder);
+	free(folder);
+	return config_builder_finish(&builder);
 }
 
 struct settings *config_file_read(const char *path, struct faults *faults)
 {
-	struct settings *settings = NULL;
-	char *bytes = NULL;
-	size_t length = 0;
-	int fd = open_file(path);
-	int error = errno;
+	struct settings *settings;
+	struct config_bytes file;
+	struct errmsg err;
+	int error;
 
-	if (fd >= 0 && read_all(fd, &bytes, &length) == 0) {
-		settings = config_file_parse(path, bytes, length, faults);
+	if (config_source_read(&file, path, CONFIG_MAIN, FILES_MAX_BYTES, &err) < 0) {
 		error = errno;
-	} else {
-		error = errno;
-		faults_add(faults, path, 0, NULL, NULL, "cannot be read: %s",
-			fd < 0 && error == EINVAL ? "not a regular file" : strerror(error));
+		faults_add(faults, path, 0, NULL, NULL, "%s", err.text);
+		errno = error;
+		return NULL;
 	}
-	if (fd >= 0)
-		close(fd);
-	free(bytes);
-	errno = error;
+	settings = config_file_parse(path, file.bytes, file.length, faults);
+	free(file.bytes);
 	return settings;
 }
 
@@ -262,7 +285,7 @@ static void print_section(
 	for (size_t i = 0; i < option_count; i++) {
 		const struct option *option = &options[i];
 
-		if (option->section != section || option->flags & OPTION_LATER)
+		if (option->section != section || option->flags & (OPTION_LATER | OPTION_DISSOLVES))
 			continue;
 		if (option->flags & OPTION_REPEATS)
 			print_words(option,
@@ -279,6 +302,8 @@ static void print_signals(const struct signal_map *signals, FILE *out)
 	char rule[64];
 
 	fputs("\n[signals]\n", out);
+	if (signals->preset)
+		fprintf(out, "preset = %s\n", signals->preset);
 	for (int number = 1; number < _NSIG; number++) {
 		if (signals->rule[number].action == SIGNAL_UNLISTED)
 			continue;

@@ -59,8 +59,8 @@ static const struct option_name output_words[] = {{"inherit", STDIO_INHERIT}, {"
 /* clang-format off */
 const struct option options[] = {
 	PREFORKD("name", STRING, name, NULL, RESTART, "name of the instance, in ps and in the log"),
-	PREFORKD("include", LIST, include, NULL, RUNNING, "more files, a glob",
-		.flags = OPTION_LATER | OPTION_REPEATS),
+	PREFORKD("include", COMMAND, include, NULL, RUNNING, "more files, by patterns",
+		.flags = OPTION_REPEATS | OPTION_DISSOLVES),
 	PREFORKD("pid_file", PATH, pid_file, NULL, RUNNING,
 		"locked at start, written when ready, removed at exit"),
 	PREFORKD("log_file", PATH, log_file, "stderr", RUNNING, "stderr, syslog or a path",

@@ -67,6 +67,7 @@ struct option {
 #define OPTION_PERCENT     8u /* %{pool} and the like are replaced in it */
 #define OPTION_REQUIRED    16u
 #define OPTION_ASSIGNMENTS 32u /* every word is NAME=value */
+#define OPTION_DISSOLVES   64u /* what it brings in is in the settings: it is not printed */
 
 extern const struct option options[];
 extern const size_t option_count;

@@ -12,6 +12,7 @@
 #include "config_line.h"
 #include "config_world.h"
 #include "options.h"
+#include "signal_preset.h"
 
 #define POOL "[pool:p]\ncommand=x\n" /* lines 1 and 2 */
 
@@ -77,8 +78,16 @@ static const struct {
 	/* signals */
 	{POOL "[signals]\nTERM = stop\nSIGTERM = stop\n",
 		"t:5: [signals] SIGTERM: is repeated; it was set at line 4\n"},
-	{POOL "[signals]\npreset = unicorn\n",
-		"t:4: [signals] preset: is not available in this version\n"},
+	{POOL "[signals]\npreset = unicron\n",
+		"t:4: [signals] preset: \"unicron\" is none of preforker, unicorn, gunicorn, "
+		"php-fpm, apache, start_server, parallel-prefork; did you mean unicorn?\n"},
+	{POOL "[signals]\npreset = ''\n",
+		"t:4: [signals] preset: \"\" is none of preforker, unicorn, gunicorn, php-fpm, "
+		"apache, start_server, parallel-prefork\n"},
+	{POOL "[signals]\npreset = apache\nTERM = stop\npreset = apache\n",
+		"t:6: [signals] preset: is repeated; it was set at line 4\n"},
+	{POOL "[signals]\npreset = apache\nTERM = stop\nTERM = stop\n",
+		"t:6: [signals] TERM: is repeated; it was set at line 5\n"},
 	/* words with a meaning */
 	{POOL "[preforkd]\nlog_level = inf\n", "t:4: [preforkd] log_level: \"inf\" is none of "
 					       "error, warning, notice, info, debug; "
@@ -316,6 +325,32 @@ START_TEST(test_name_of_file)
 }
 END_TEST
 
+/* A preset is what all lines of the section change, also those before it. */
+START_TEST(test_preset_lines)
+{
+	static const char *const texts[] = {
+		POOL "[signals]\npreset = php-fpm\nUSR1 = ignore\nHUP = reload\n",
+		POOL "[signals]\nUSR1 = ignore\npreset = 'php-fpm' ; habits\nHUP = reload\n",
+		POOL "[signals]\nHUP = reload\nUSR1 = ignore\npreset = php-fpm\n",
+	};
+	struct settings *settings = must_parse(texts[_i]);
+	const struct signal_map *map = &settings->signals;
+	char *text = print_text(settings);
+
+	ck_assert_str_eq(map->preset, "php-fpm");
+	ck_assert_int_eq(map->rule[SIGUSR1].action, SIGNAL_IGNORE);
+	ck_assert_int_eq(map->rule[SIGHUP].action, SIGNAL_RELOAD);
+	ck_assert_int_eq(map->rule[SIGHUP].worker_signal, 0);
+	ck_assert_int_eq(map->rule[SIGUSR2].action, SIGNAL_RELOAD);
+	ck_assert_int_eq(map->rule[SIGUSR2].worker_signal, SIGQUIT);
+	ck_assert_int_eq(map->rule[SIGWINCH].action, SIGNAL_UNLISTED);
+	ck_assert_ptr_nonnull(strstr(text, "[signals]\npreset = php-fpm\nHUP = reload\n"));
+	ck_assert_ptr_null(strstr(text, "WINCH"));
+	free(text);
+	settings_free(settings);
+}
+END_TEST
+
 /* --- files ------------------------------------------------------------------------------- */
 
 static void check_unreadable(const char *path, int error, const char *expected)
@@ -376,6 +411,7 @@ static void check_round_trip(const struct settings *settings, const char *from)
 			ck_assert_msg(
 				option_equal(&options[i], &settings->pools[0], &copy->pools[0]),
 				"%s", options[i].key);
+	ck_assert_mem_eq(&settings->signals, &copy->signals, sizeof(copy->signals));
 	settings_free(copy);
 	free(again);
 	free(text);
@@ -440,6 +476,8 @@ static char *random_configuration(uint64_t *random)
 			fprintf(out, "%s = %s\n", option->key, random_value(random, option));
 	}
 	fputs("[signals]\nUSR1 = forward USR2/1.5s\nRTMIN+2 = stop QUIT\nHUP = ignore\n", out);
+	if (test_random_below(random, 2))
+		fprintf(out, "preset = %s\n", signal_preset_name(test_random_below(random, 7)));
 	fclose(out);
 	return text;
 }
@@ -543,6 +581,7 @@ int main(void)
 	tcase_add_test(tests, test_long_lines);
 	tcase_add_test(tests, test_command_folder);
 	tcase_add_test(tests, test_name_of_file);
+	tcase_add_loop_test(tests, test_preset_lines, 0, 3);
 	tcase_add_test(tests, test_unreadable_files);
 	tcase_add_test(tests, test_pipe);
 	tcase_add_test(tests, test_random_round_trips);
