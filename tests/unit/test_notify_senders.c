@@ -133,6 +133,36 @@ START_TEST(a_sender_without_a_number_is_ignored)
 }
 END_TEST
 
+static void see_end(struct ev_loop *of, ev_io *watcher, int events)
+{
+	(void)events;
+	ev_io_stop(of, watcher);
+	ck_assert_int_eq(heard.count, 1);
+	heard.count = 100;
+}
+
+/* Whichever of the two happened first. */
+START_TEST(last_words_are_heard_before_the_end_is_seen)
+{
+	int end[2];
+	ev_io ended;
+
+	must_open();
+	ck_assert_int_eq(pipe2(end, O_CLOEXEC), 0);
+	ev_io_init(&ended, see_end, end[0], EV_READ);
+	ev_io_start(loop, &ended);
+	turn();
+	if (_i)
+		close(end[1]);
+	must_send("STOPPING=1");
+	if (!_i)
+		close(end[1]);
+	turn();
+	ck_assert_int_eq(heard.count, 100);
+	close(end[0]);
+}
+END_TEST
+
 /* --- what is dropped --- */
 
 START_TEST(an_empty_one_says_nothing)
@@ -447,6 +477,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 30);
 	tcase_add_test(tests, a_sender_that_is_gone_is_named_right);
+	tcase_add_loop_test(tests, last_words_are_heard_before_the_end_is_seen, 0, 2);
 	tcase_add_test(tests, nobody_can_name_another);
 	tcase_add_test(tests, a_sender_without_a_number_is_ignored);
 	tcase_add_test(tests, an_empty_one_says_nothing);
