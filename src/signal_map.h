@@ -39,6 +39,7 @@ struct signal_rule {
 
 struct signal_map {
 	struct signal_rule rule[_NSIG]; /* by signal number; 0 is not used */
+	const char *preset; /* it began as (signal_preset.c), NULL: the defaults; not owned */
 };
 
 /* The defaults of the manual: TERM, INT, QUIT stop; HUP reload; USR1 reopen; ... */
