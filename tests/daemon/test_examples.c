@@ -19,7 +19,7 @@ static const char *example(const char *name)
 {
 	static char path[PATH_MAX];
 	const char *source = getenv("srcdir"), *daemon = preforkd_program();
-	bool built = strcmp(name, "hello") == 0;
+	bool built = !strchr(name, '.');
 	char found[PATH_MAX];
 
 	snprintf(found, sizeof(found), "%.*s/examples/%s",
@@ -80,6 +80,7 @@ static const struct {
 	const char *interpreter, *name, *says;
 } servers[] = {
 	{"", "hello", "Hello from pid "},
+	{"", "worker", "Hello from C"},
 	{"python3", "worker.py", "Hello from Python"},
 	{"perl", "worker.pl", "Hello from Perl"},
 };

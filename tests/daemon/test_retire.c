@@ -1,6 +1,6 @@
 /* Retirement under load loses no request: workers that follow the recipe, and else die of TERM at
- * once, are retired a hundred times (PREFORKD_TEST_LONG=1: a thousand times) while clients count
- * what they were answered. */
+ * once, and workers that leave it to libprefork, are retired a hundred times (PREFORKD_TEST_LONG=1:
+ * a thousand times) while clients count what they were answered. */
 #include "harness.h"
 
 #include <limits.h>
@@ -17,14 +17,20 @@ static int how_many(void)
 	return getenv("PREFORKD_TEST_LONG") ? 1000 : 100;
 }
 
-static int start(const char *manner, const char *keys)
+/* Who knows how not to lose one. */
+static const struct {
+	const char *program, *argument;
+} careful[] = {{"recipe_worker", ""}, {"library_worker", ""}, {"library_worker", "4"}};
+#define CAREFUL (int)(sizeof(careful) / sizeof(careful[0]))
+
+static int start(const char *program, const char *argument, const char *keys)
 {
 	int port = free_port();
 
 	config("[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\n"
 	       "min_uptime = 20ms\nerr_respawn_interval = 20ms\nsockets = tcp\n"
 	       "command = %s %s\n%s",
-		port, worker_named("recipe_worker"), manner, keys);
+		port, worker_named(program), argument, keys);
 	daemon_start();
 	WAIT_FOR(worker_count() > 0 && in_state('_') > 0);
 	return port;
@@ -90,7 +96,8 @@ START_TEST(ttou_under_load_loses_no_request)
 	pid_t clients[CLIENTS];
 	long lost, answered;
 
-	clients_start(clients, "client", start("", "max_workers = 6\n"), 6);
+	clients_start(clients, "client",
+		start(careful[_i].program, careful[_i].argument, "max_workers = 6\n"), 6);
 	shrink_and_grow(how_many());
 	answered = clients_end(clients, &lost);
 	report("static pool", retirements(), answered, lost);
@@ -108,7 +115,8 @@ START_TEST(workers_that_do_not_look_at_their_mark_lose_some)
 	pid_t clients[CLIENTS];
 	long lost;
 
-	clients_start(clients, "client", start("careless", "max_workers = 6\n"), 6);
+	clients_start(
+		clients, "client", start("recipe_worker", "careless", "max_workers = 6\n"), 6);
 	shrink_and_grow(100);
 	clients_end(clients, &lost);
 	ck_assert_int_gt(lost, 0);
@@ -122,8 +130,9 @@ START_TEST(surplus_under_pulses_of_load_loses_no_request)
 	long lost, answered;
 
 	clients_start(clients, "pulse",
-		start("", "max_workers = 12\nmin_spare_workers = 1\nmax_spare_workers = 2\n"
-			  "idle_timeout = 10ms\n"),
+		start(careful[_i].program, careful[_i].argument,
+			"max_workers = 12\nmin_spare_workers = 1\nmax_spare_workers = 2\n"
+			"idle_timeout = 10ms\n"),
 		6);
 	WAIT_FOR_WITHIN(40000, retirements() >= how_many());
 	answered = clients_end(clients, &lost);
@@ -139,8 +148,8 @@ int main(void)
 	Suite *suite = suite_create("retirement under load");
 	TCase *tcase = harness_case(suite, "requests");
 
-	tcase_add_test(tcase, ttou_under_load_loses_no_request);
+	tcase_add_loop_test(tcase, ttou_under_load_loses_no_request, 0, CAREFUL);
 	tcase_add_test(tcase, workers_that_do_not_look_at_their_mark_lose_some);
-	tcase_add_test(tcase, surplus_under_pulses_of_load_loses_no_request);
+	tcase_add_loop_test(tcase, surplus_under_pulses_of_load_loses_no_request, 0, CAREFUL);
 	return harness_main(suite);
 }

@@ -1,0 +1,37 @@
+/*
+ * A worker for preforkd in C, with libprefork(3): it takes no connection that it does not finish.
+ *
+ *	cc -o worker worker.c $(pkg-config --cflags --libs libprefork)
+ *	preforkd -c app.ini	with:	[socket:web]		[pool:app]
+ *					listen = :8080		command = ./worker
+ *								sockets = web
+ *	preforkd -c app.ini run app	alone
+ */
+#include <prefork.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void answer(int client, void *unused)
+{
+	char request[8192], text[256];
+	ssize_t length = recv(client, request, sizeof(request) - 1, 0);
+
+	(void)unused;
+	if (length <= 0)
+		return;
+	prefork_note("GET /");
+	length = snprintf(text, sizeof(text),
+		"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nHello from C, pid %d\n",
+		(int)getpid());
+	send(client, text, length, MSG_NOSIGNAL);
+}
+
+int main(void)
+{
+	prefork_attach();
+	if (prefork_serve(answer, NULL) == 0)
+		return 0;
+	perror("worker");
+	return 1;
+}
