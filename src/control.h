@@ -8,8 +8,11 @@
  * handler's business. Floor 1.
  *
  * A channel is an inherited socketpair of a process of ours (the HTTP gateway): it stays open,
- * knows reading verbs only, and gets one line for each request, in order; after `events`, event
- * lines (which begin with {"event":) come between the answers.
+ * knows reading verbs only (others are refused here), and gets one line for each request, in order;
+ * after `events`, event lines (which begin with {"event":) come between the answers.
+ *
+ * Whoever streams gets {"event":"streaming"} first: what happens from then on, it is told. For a
+ * channel, too, that is what comes for `events`; there is no other answer to it.
  */
 #include <ev.h>
 #include <stdbool.h>
@@ -17,13 +20,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "control_line.h"
+
 struct errmsg;
 struct control;
 struct control_client;
 
-#define CONTROL_WORDS_MAX   8
-#define CONTROL_LINE_MAX    1024 /* bytes of a request, newline included */
-#define CONTROL_CLIENTS_MAX 64   /* beyond them: a polite refusal */
+/* Beyond them: a polite refusal, of the one that keeps us waiting for its request longest, if there
+ * is such a one; so silent clients never keep others out. */
+#define CONTROL_CLIENTS_MAX 64
+#define CONTROL_STREAMS_MAX 32 /* of these; more are refused */
 #define CONTROL_QUEUE_BYTES                                                                        \
 	1048576 /* of events that wait for one reader; beyond: dropped, counted */
 
@@ -45,7 +51,9 @@ struct control_settings {
 	mode_t mode;
 	gid_t group; /* -1: ours */
 	control_handler *handle;
-	void (*gone)(void *context, struct control_client *client); /* before it was answered */
+	/* It left before it was answered; from now on it is no client. Never called from within
+	 * `handle` or a function of this module. */
+	void (*gone)(void *context, struct control_client *client);
 	void *context;
 };
 
@@ -54,7 +62,7 @@ struct control_settings {
 struct control *control_open(
 	struct ev_loop *loop, const struct control_settings *settings, struct errmsg *err);
 /* Answers waiting are written as far as they go without waiting; the file is removed if it is ours.
- */
+ * Nobody is told of clients and channels that end so, and none is one any more. */
 void control_close(struct control *control);
 /* Takes a connected stream socket as a channel; closes it at its end. `ended` is told then. */
 struct control_client *control_add_channel(struct control *control, int fd,
