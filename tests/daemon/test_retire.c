@@ -150,6 +150,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, ttou_under_load_loses_no_request, 0, CAREFUL);
 	tcase_add_test(tcase, workers_that_do_not_look_at_their_mark_lose_some);
-	tcase_add_loop_test(tcase, surplus_under_pulses_of_load_loses_no_request, 0, CAREFUL);
+	/* four threads need a further worker too seldom */
+	tcase_add_loop_test(tcase, surplus_under_pulses_of_load_loses_no_request, 0, 2);
 	return harness_main(suite);
 }
