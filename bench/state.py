@@ -1,6 +1,7 @@
-"""What states, idleness and many workers cost: state.py [change | load | idle | memory]...
+"""What states, idleness and many workers cost: state.py [change | library | load | idle | memory]...
 
 change: one change of state for the worker that makes it, with the supervisor's watch and without
+library: calls of libprefork, beside a bare loop of pwrite(2) on the same scoreboard
 load:   the supervisor's CPU while 100 workers make 1000 changes a second each
 idle:   wake-ups of the supervisor in 20 s with 100 idle workers
 memory: private memory of the supervisor with 1, 100 and 1000 workers
@@ -60,6 +61,24 @@ def change(rounds=11, changes=300000):
     machine()
     table(["", "ns", "x unwatched (quartiles)"],
           [[name, f"{median(values):.0f}", ratio_cells(values, base)] for name, values in result.items()])
+
+
+def library(rounds=11, calls=200000):
+    label = {"change": "prefork_busy, prefork_idle: one of them", "done": "prefork_done", "note": "prefork_note",
+             "beat": "prefork_beat", "stopping": "prefork_stopping", "job": "take, done, idle: a whole job"}
+    bare = [program("state_writer"), "count", str(calls)]
+    result = {name: [] for name in ["pwrite", *label]}
+    with Place() as place:
+        for _ in range(rounds):
+            for name, values in result.items():
+                worker = bare if name == "pwrite" else [program("library_writer"), name, str(calls)]
+                values.append(change_watched(place, worker) / 1e3)
+    base = result["pwrite"]
+    heading(f"Calls of libprefork, {rounds} rounds of {calls}")
+    machine()
+    table(["", "ns", "x a bare pwrite (quartiles)"],
+          [[label.get(name, "a bare loop of pwrite"), f"{median(values):.0f}", ratio_cells(values, base)]
+           for name, values in result.items()])
 
 
 def load(workers=100, per_sec=1000, seconds=10):
@@ -122,7 +141,7 @@ def memory(counts=(1, 100, 1000)):
 
 
 def main(*parts):
-    known = {"change": change, "load": load, "idle": idle, "memory": memory}
+    known = {"change": change, "library": library, "load": load, "idle": idle, "memory": memory}
     for part in parts or known:
         known[part]()
 
