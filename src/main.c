@@ -11,7 +11,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "client.h"
 #include "config_file.h"
+#include "control_verbs.h"
 #include "daemonize.h"
 #include "errmsg.h"
 #include "exit_status.h"
@@ -26,7 +28,8 @@
 #include "supervisor.h"
 
 static const char usage_text[] =
-	"usage: preforkd -c FILE [-d | -t] [--log-level LEVEL] [COMMAND [ARGUMENT...]]\n";
+	"usage: preforkd -c FILE [-d | -t] [--log-level LEVEL] [COMMAND [ARGUMENT...]]\n"
+	"       preforkd --socket PATH [--json] [--no-wait] COMMAND [ARGUMENT...]\n";
 
 static const char help_text[] =
 	"\n"
@@ -37,6 +40,10 @@ static const char help_text[] =
 	"                         every pool are ready, or say why not\n"
 	"  -t, --test             check the configuration, print every fault, start nothing\n"
 	"      --log-level LEVEL  error, warning, notice, info or debug, instead of the file's\n"
+	"      --socket PATH      where the supervisor answers that a command is for, instead of "
+	"-c\n"
+	"      --json             of a command's answer: the document itself\n"
+	"      --no-wait          return when the supervisor has begun, not when it has ended\n"
 	"  -h, --help             this text\n"
 	"  -V, --version          the version\n"
 	"\n"
@@ -46,17 +53,24 @@ static const char help_text[] =
 	"  config                 print the effective configuration, defaults included\n"
 	"  run POOL               be one worker of the pool, without a supervisor\n"
 	"\n"
+	"Commands to a running supervisor:\n"
+	"\n";
+
+static const char signals_text[] =
+	"\n"
 	"Signals to the supervisor: TERM, INT, QUIT stop; USR1 reopens the logs; TTIN, TTOU one\n"
 	"worker more or less; WINCH none until it is resumed. [signals] in FILE changes that.\n";
 
-/* Known commands, so that the ones this version lacks are told from mistyped ones. */
-static const char *const later_commands[] = {"status", "top", "events", "reload", "reconfigure",
-	"reopen", "drain", "resume", "upgrade", "stop", "quit", "signal", "scale", "restart"};
+/* Those that no supervisor is needed for. */
+static const char *const own_commands[] = {"config", "run"};
+#define OWN_COMMANDS (sizeof(own_commands) / sizeof(own_commands[0]))
 
 struct arguments {
 	const char *config;
 	bool daemon, test;
-	int log_level; /* -1: the file's */
+	int log_level;             /* -1: the file's */
+	const char *client_option; /* the last one of client's; NULL: none was given */
+	struct client_options client;
 	char **command;
 	int command_count;
 };
@@ -77,6 +91,38 @@ static int parse_log_level(const char *name)
 	return -1;
 }
 
+static void print_help(void)
+{
+	const struct control_verb_info *verb;
+	char words[64];
+
+	printf("%s%s", usage_text, help_text);
+	for (int i = 0; i < VERB_COUNT; i++) {
+		verb = control_verb_info((enum control_verb)i);
+		snprintf(words, sizeof(words), "%s %s", verb->name, verb->arguments);
+		printf("  %-28s %s\n", words, verb->help);
+	}
+	printf("  %-28s %s\n%s", "top", "status, live", signals_text);
+}
+
+static void take_client_option(struct arguments *arguments, int option)
+{
+	switch (option) {
+	case 's':
+		arguments->client.socket = optarg;
+		arguments->client_option = "--socket";
+		break;
+	case 'j':
+		arguments->client.json = true;
+		arguments->client_option = "--json";
+		break;
+	case 'w':
+		arguments->client.no_wait = true;
+		arguments->client_option = "--no-wait";
+		break;
+	}
+}
+
 /* What to exit with, or -1: go on. */
 static int parse_option(struct arguments *arguments, int option)
 {
@@ -87,10 +133,36 @@ static int parse_option(struct arguments *arguments, int option)
 		arguments->log_level = parse_log_level(optarg);
 		return arguments->log_level < 0 ? usage_error("no such log level: %s", optarg) : -1;
 	case 'd': arguments->daemon = true; return -1;
-	case 'h': printf("%s%s", usage_text, help_text); return EX_OK;
+	case 's':
+	case 'j':
+	case 'w': take_client_option(arguments, option); return -1;
+	case 'h': print_help(); return EX_OK;
 	case 'V': puts("preforkd " PACKAGE_VERSION); return EX_OK;
 	default: fputs(usage_text, stderr); return EX_USAGE;
 	}
+}
+
+static bool is_own(const char *command)
+{
+	for (size_t i = 0; i < OWN_COMMANDS; i++)
+		if (strcmp(own_commands[i], command) == 0)
+			return true;
+	return false;
+}
+
+static int unknown_command(const char *command)
+{
+	const char *nearest = client_nearest(command, own_commands, OWN_COMMANDS);
+
+	if (!nearest)
+		return usage_error("no such command: %s", command);
+	fprintf(stderr, "preforkd: no such command: %s (did you mean %s?)\n", command, nearest);
+	return EX_USAGE;
+}
+
+static bool is_for_client(const struct arguments *arguments)
+{
+	return arguments->command_count > 0 && client_knows(arguments->command[0]);
 }
 
 static int parse_arguments(struct arguments *arguments, int argc, char **argv)
@@ -100,6 +172,9 @@ static int parse_arguments(struct arguments *arguments, int argc, char **argv)
 		{"daemon", no_argument, NULL, 'd'},
 		{"test", no_argument, NULL, 't'},
 		{"log-level", required_argument, NULL, 'l'},
+		{"socket", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
+		{"no-wait", no_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -117,7 +192,14 @@ static int parse_arguments(struct arguments *arguments, int argc, char **argv)
 		return usage_error("%s", "--daemon and --test exclude each other");
 	if (status < 0 && arguments->daemon && arguments->command_count > 0)
 		return usage_error("--daemon takes no command: %s", arguments->command[0]);
-	if (status < 0 && !arguments->config)
+	if (status >= 0 || is_for_client(arguments))
+		return status;
+	if (arguments->command_count > 0 && !is_own(arguments->command[0]))
+		return unknown_command(arguments->command[0]);
+	if (arguments->client_option)
+		return usage_error(
+			"%s needs a command to a running supervisor", arguments->client_option);
+	if (!arguments->config)
 		return usage_error("%s", "no configuration: -c FILE is missing");
 	return status;
 }
@@ -212,16 +294,6 @@ static int supervise(const struct arguments *arguments, struct settings *setting
 	return status;
 }
 
-static int unknown_command(const char *command)
-{
-	const size_t later_count = sizeof(later_commands) / sizeof(later_commands[0]);
-
-	for (size_t i = 0; i < later_count; i++)
-		if (strcmp(later_commands[i], command) == 0)
-			return usage_error("%s is not available in this version", command);
-	return usage_error("no such command: %s", command);
-}
-
 static int run_command(const struct arguments *arguments, const struct settings *settings,
 	const struct startup_limits *limits, struct passed_sockets *passed)
 {
@@ -234,9 +306,7 @@ static int run_command(const struct arguments *arguments, const struct settings 
 	}
 	if (strcmp(command, "run") == 0 && count == 2)
 		return run_pool(settings, arguments->command[1], limits, passed);
-	if (strcmp(command, "config") == 0 || strcmp(command, "run") == 0)
-		return usage_error("wrong number of arguments for %s", command);
-	return unknown_command(command);
+	return usage_error("wrong number of arguments for %s", command);
 }
 
 /* Takes the settings over. */
@@ -272,6 +342,11 @@ int main(int argc, char **argv)
 	status = parse_arguments(&arguments, argc, argv);
 	if (status >= 0)
 		return status;
+	if (is_for_client(&arguments)) {
+		arguments.client.config = arguments.config;
+		arguments.client.helper_folder = HELPER_FOLDER;
+		return client_run(&arguments.client, arguments.command, arguments.command_count);
+	}
 	/* Before anything is opened that a wrong LISTEN_FDS could take for passed. */
 	passed_sockets_read(&passed);
 	if (arguments.daemon)
