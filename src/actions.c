@@ -145,7 +145,7 @@ static void not_in_this_version(const struct signal_rule *rule)
 		signal_action_name(rule->action));
 }
 
-static void act(struct supervisor *supervisor, const struct signal_rule *rule, int64_t now_ms)
+void actions_perform(struct supervisor *supervisor, const struct signal_rule *rule, int64_t now_ms)
 {
 	const bool stopping = supervisor->phase == PHASE_STOPPING;
 
@@ -220,7 +220,7 @@ static void take_signal(
 		rule = &hangup;
 	log_notice(NULL, "%s from pid %d (uid %d): %s", signal_name(event->number), (int)event->pid,
 		(int)event->uid, signal_action_name(rule->action));
-	act(supervisor, rule, now_ms);
+	actions_perform(supervisor, rule, now_ms);
 }
 
 void actions_take_signals(struct supervisor *supervisor, int64_t now_ms)

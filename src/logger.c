@@ -33,6 +33,8 @@ struct logger {
 	struct syslog_socket syslog;
 	uint64_t lost, untold;
 	int error; /* why the untold ones were lost */
+	void (*tap)(void *context, const struct log_record *record);
+	void *tap_context;
 };
 
 #define LOGGER_INITIAL                                                                             \
@@ -78,6 +80,8 @@ int logger_open(const struct logger_settings *settings, struct errmsg *err)
 	new.format = settings->format;
 	new.lost = logger.lost;
 	new.untold = logger.untold;
+	new.tap = logger.tap;
+	new.tap_context = logger.tap_context;
 	new.error = logger.error;
 	if (open_target(&new, settings, err) < 0) {
 		saved = errno;
@@ -215,7 +219,15 @@ void logger_write_bytes(
 		logger.untold++;
 		logger.lost++;
 	}
+	if (logger.tap)
+		logger.tap(logger.tap_context, &record);
 	errno = saved;
+}
+
+void logger_tap(void (*tap)(void *context, const struct log_record *record), void *context)
+{
+	logger.tap = tap;
+	logger.tap_context = context;
 }
 
 void logger_write(enum log_level level, const struct log_subject *subject, const char *format, ...)

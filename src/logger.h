@@ -40,6 +40,8 @@ void logger_write(enum log_level level, const struct log_subject *subject, const
 /* A line that may hold anything, NUL too: control characters are escaped. */
 void logger_write_bytes(
 	enum log_level level, const struct log_subject *subject, const char *bytes, size_t length);
+/* Hands every line that is logged to `tap`, too; NULL: to nobody any more. */
+void logger_tap(void (*tap)(void *context, const struct log_record *record), void *context);
 /* Lines lost so far, all in all. */
 uint64_t logger_lost(void);
 

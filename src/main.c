@@ -19,6 +19,7 @@
 #include "exit_status.h"
 #include "faults.h"
 #include "listener.h"
+#include "log_target.h"
 #include "logger.h"
 #include "memory.h"
 #include "preflight.h"
@@ -256,7 +257,7 @@ static int run_supervisor(const struct supervisor_options *options, struct setti
 	struct errmsg err;
 	int status;
 
-	if (supervisor_open_log(options, settings, &err) < 0) {
+	if (log_target_open(options, settings, &err) < 0) {
 		status = exit_status_of_errno(errno);
 		fprintf(stderr, "preforkd: %s\n", err.text);
 		options->starter->tell(options->starter->context, status, err.text);
@@ -277,6 +278,7 @@ static int supervise(const struct arguments *arguments, struct settings *setting
 	struct daemon daemon = DAEMON_OF_NOBODY;
 	const struct supervisor_starter starter = {.tell = tell_caller, .context = &daemon};
 	const struct supervisor_options options = {
+		.version = PACKAGE_VERSION,
 		.config_path = arguments->config,
 		.log_level = arguments->log_level,
 		.daemon = arguments->daemon,

@@ -30,6 +30,15 @@ static void on_fact(void *context)
 	pool_mark_dirty(context);
 }
 
+static void on_moved(
+	void *context, const struct worker *worker, enum worker_state from, enum worker_event why)
+{
+	const struct pool *pool = context;
+
+	if (pool->place.moved)
+		pool->place.moved(pool->place.owner, pool, worker, from, why);
+}
+
 static void on_board_changed(void *context)
 {
 	struct pool *pool = context;
@@ -119,6 +128,7 @@ static void init_parts(struct pool *pool)
 	pool->context.pool_name = pool->name;
 	pool->context.tally = &pool->tally;
 	pool->context.changed = on_fact;
+	pool->context.moved = on_moved;
 	pool->context.pool = pool;
 	sinks_init(&pool->sinks, (uid_t)-1, (gid_t)-1);
 	pool->hooks = (struct hooks){

@@ -27,6 +27,7 @@
 struct configuration;
 struct errmsg;
 struct generation;
+struct pool;
 struct pool_settings;
 struct spawn_reports;
 
@@ -38,6 +39,9 @@ struct pool_place {
 	struct spawn_reports *reports;
 	void (*changed)(void *owner); /* some pool is dirty */
 	int64_t (*now)(void *owner);  /* by the attended clock */
+	/* a worker's state was another one before; may be NULL */
+	void (*moved)(void *owner, const struct pool *pool, const struct worker *worker,
+		enum worker_state from, enum worker_event why);
 	void *owner;
 };
 
@@ -49,10 +53,11 @@ struct pool_roll {
 	bool counts;             /* there is something to lose: failures give it up */
 	struct generation *from; /* held: what it goes back to; NULL: a new pool, or no way back */
 	int from_offset;
-	int signal_number; /* what those that are replaced get; 0: their stop_signal */
-	int held;          /* so many of its beginning may stay above max_workers */
-	int total;         /* to be replaced at its beginning */
-	int failures;      /* of the new generation */
+	int signal_number;            /* what those that are replaced get; 0: their stop_signal */
+	int held;                     /* so many of its beginning may stay above max_workers */
+	int total;                    /* to be replaced at its beginning */
+	int failures;                 /* of the new generation */
+	int told_done, told_starting; /* how far it was told to be */
 };
 
 struct pool {

@@ -224,6 +224,17 @@ static int64_t advance(struct pool *pool, int64_t now_ms)
 	return due_at;
 }
 
+/* The last words of those that have ended count, too: both ways of saying something. */
+static void hear(struct pool *pool, int64_t now_ms)
+{
+	const bool ended = any_ended(pool);
+
+	if (ended)
+		notify_socket_read(&pool->notify);
+	if (ended || pool->board_dirty)
+		observe(pool, now_ms);
+}
+
 /* A replacement counts once it has taken another one's place. */
 static bool in_waiting(const struct worker *worker)
 {
@@ -401,8 +412,7 @@ void pool_reconcile(struct pool *pool, int64_t now_ms)
 	int64_t wake_at, measured_at;
 
 	pool->dirty = false;
-	if (pool->board_dirty || any_ended(pool))
-		observe(pool, now_ms);
+	hear(pool, now_ms);
 	settle(pool, now_ms);
 	reap_ended(pool, now_ms);
 	measured_at = measure(pool, now_ms);

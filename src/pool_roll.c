@@ -97,6 +97,7 @@ static void aim_at(struct pool *pool, struct generation *to)
 	pool_set_generation(pool, to);
 	pool->roll.on = true;
 	pool->roll.total = pool->roll.held = pool->roll.failures = 0;
+	pool->roll.told_done = pool->roll.told_starting = -1;
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
 

@@ -5,19 +5,23 @@
  */
 #include "reload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 
 #include "config_file.h"
 #include "configuration.h"
 #include "faults.h"
 #include "generation.h"
+#include "log_target.h"
 #include "logger.h"
 #include "memory.h"
 #include "pool.h"
 #include "pool_roll.h"
 #include "preflight.h"
+#include "roster.h"
 #include "settings.h"
 #include "settings_compare.h"
 #include "supervisor.h"
@@ -81,14 +85,6 @@ static int prepare_pidfile(
 	return pidfile_open(&prepared->pidfile, path, err);
 }
 
-static struct pool *find_pool(const struct supervisor *supervisor, const char *name)
-{
-	for (size_t i = 0; i < supervisor->pool_count; i++)
-		if (strcmp(supervisor->pool[i]->name, name) == 0)
-			return supervisor->pool[i];
-	return NULL;
-}
-
 static bool must_roll(const struct supervisor *supervisor, const struct pool *pool,
 	const struct change *change, const struct prepared *prepared, enum reload_kind kind)
 {
@@ -100,11 +96,11 @@ static bool must_roll(const struct supervisor *supervisor, const struct pool *po
 static int prepare_change(struct change *change, struct supervisor *supervisor,
 	const struct prepared *prepared, enum reload_kind kind, struct errmsg *err)
 {
-	change->pool = find_pool(supervisor, change->settings->name);
+	change->pool = roster_find(supervisor, change->settings->name);
 	if (!change->pool) {
 		change->added = true;
-		change->pool = supervisor_make_pool(
-			supervisor, prepared->configuration, change->settings, err);
+		change->pool = pool_new(
+			prepared->configuration, change->settings, &supervisor->place, err);
 		return change->pool ? 0 : -1;
 	}
 	if (!must_roll(supervisor, change->pool, change, prepared, kind))
@@ -150,7 +146,7 @@ static int prepare(struct prepared *prepared, struct supervisor *supervisor, enu
 		prepare_pools(prepared, supervisor, kind, err) < 0)
 		return -1;
 	/* Last, since nothing after it can fail. */
-	return supervisor_open_log(supervisor->options, settings, err);
+	return log_target_open(supervisor->options, settings, err);
 }
 
 /* What is in force by now is no longer there; the rest goes. */
@@ -187,7 +183,7 @@ static void apply_change(
 	struct change *change, struct supervisor *supervisor, struct configuration *configuration)
 {
 	if (change->added) {
-		supervisor_add_pool(supervisor, change->pool);
+		roster_add(supervisor, change->pool);
 		change->pool->roll.on = change->pool->roll.counts = true;
 		change->added = false;
 		return;
@@ -240,6 +236,17 @@ static void forget_old(struct reload *reload)
 	reload->from = NULL;
 }
 
+static void tell_end(struct supervisor *supervisor)
+{
+	struct reload *reload = &supervisor->reload;
+	const bool done = reload->state == RELOAD_DONE;
+	char text[64];
+
+	snprintf(text, sizeof(text), "done in %.3g s", (double)reload->took_ms / 1000);
+	events_finished(&supervisor->events, reload->action, reload->pool, done ? 0 : EX_TEMPFAIL,
+		done ? text : reload->reason.text);
+}
+
 static void end(struct supervisor *supervisor, enum reload_state state, int64_t now_ms)
 {
 	struct reload *reload = &supervisor->reload;
@@ -254,6 +261,7 @@ static void end(struct supervisor *supervisor, enum reload_state state, int64_t 
 	else
 		log_error(NULL, "%s failed, the old configuration goes on: %s", reload->action,
 			reload->reason.text);
+	tell_end(supervisor);
 }
 
 static void commit(struct supervisor *supervisor, int64_t now_ms)
@@ -313,7 +321,7 @@ static void give_up(struct supervisor *supervisor, int64_t now_ms)
 		take_pool_back(supervisor->pool[i], supervisor->configuration);
 	socket_table_apply(&supervisor->configuration->sockets);
 	take_pidfile_back(supervisor);
-	if (supervisor_open_log(supervisor->options, supervisor->configuration->settings, &err) < 0)
+	if (log_target_open(supervisor->options, supervisor->configuration->settings, &err) < 0)
 		log_error(NULL, "log_file: %s", err.text);
 	configuration_release(given_up);
 	end(supervisor, RELOAD_FAILED, now_ms);
@@ -340,6 +348,7 @@ static void begin(struct supervisor *supervisor, int64_t now_ms)
 
 	reload->asked = false;
 	reload->action = reload->asked_kind == RELOAD_ALL ? "reload" : "reconfigure";
+	reload->pool = NULL;
 	reload->begun_ms = now_ms;
 	if (prepare(&prepared, supervisor, reload->asked_kind, &reload->reason) == 0)
 		put_into_force(supervisor, &prepared, now_ms);
@@ -351,7 +360,7 @@ static void begin(struct supervisor *supervisor, int64_t now_ms)
 int reload_restart(
 	struct supervisor *supervisor, const char *name, int64_t now_ms, struct errmsg *err)
 {
-	struct pool *pool = find_pool(supervisor, name);
+	struct pool *pool = roster_find(supervisor, name);
 	struct reload *reload = &supervisor->reload;
 	struct generation *generation;
 
@@ -364,6 +373,7 @@ int reload_restart(
 		return -1;
 	reload->from = configuration_hold(supervisor->configuration);
 	reload->action = "restart";
+	reload->pool = pool->name;
 	reload->state = RELOAD_ROLLING;
 	reload->begun_ms = now_ms;
 	pool_roll_begin(pool, generation, 0);
@@ -391,11 +401,31 @@ static bool all_rolled(const struct supervisor *supervisor)
 	return true;
 }
 
+/* How far the pools are, once per step. */
+static void tell_progress(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++) {
+		struct pool *pool = supervisor->pool[i];
+		const struct roll_census census = pool_roll_census(pool);
+		const int left = census.old_ready + census.old_starting;
+		const int done = pool->roll.total > left ? pool->roll.total - left : 0;
+
+		if (!pool->roll.on || (pool->roll.told_done == done &&
+					      pool->roll.told_starting == census.new_starting))
+			continue;
+		pool->roll.told_done = done;
+		pool->roll.told_starting = census.new_starting;
+		events_progress(&supervisor->events, supervisor->reload.action, pool->name, done,
+			pool->roll.total, census.new_starting);
+	}
+}
+
 static void follow(struct supervisor *supervisor, int64_t now_ms)
 {
 	const struct pool *last = NULL;
 	const int failures = count_failures(supervisor, &last);
 
+	tell_progress(supervisor);
 	if (failures >= FAILURES_MAX) {
 		errmsg_set(&supervisor->reload.reason,
 			"[pool:%s]: %d new workers failed, the last one %s", last->name, failures,

@@ -29,6 +29,7 @@ struct reload {
 	bool other_pidfile;          /* the new configuration names another one: ... */
 	struct pidfile old_pidfile;  /* ... this one stays until the roll has ended */
 	const char *action;          /* "reload", "reconfigure", "restart" */
+	const char *pool;            /* of a restart: the one that rolls; else NULL */
 	bool asked;                  /* one more, */
 	enum reload_kind asked_kind; /* of this kind, */
 	int asked_signal;            /* and old workers get this signal; 0: their stop_signal */

@@ -14,6 +14,7 @@
 
 #include "actions.h"
 #include "configuration.h"
+#include "control_handler.h"
 #include "errmsg.h"
 #include "exit_status.h"
 #include "logger.h"
@@ -21,6 +22,7 @@
 #include "pool.h"
 #include "pool_reconcile.h"
 #include "pool_start.h"
+#include "roster.h"
 #include "settings.h"
 #include "strangers.h"
 #include "sys.h"
@@ -81,6 +83,8 @@ static int64_t attend(struct supervisor *supervisor)
 		if (supervisor->pool[i]->due_at < due_at)
 			due_at = supervisor->pool[i]->due_at;
 	now_ms = attendance_now(&supervisor->attendance, sys_now_ms(), due_at, &found_ms);
+	if (found_ms == 0 && due_at != WORKER_NEVER && now_ms - due_at > supervisor->lag_max_ms)
+		supervisor->lag_max_ms = now_ms - due_at;
 	if (found_ms > 0)
 		log_warning(NULL,
 			"was stopped or starved within the last %.3g s: no worker is held to "
@@ -92,6 +96,14 @@ static int64_t attend(struct supervisor *supervisor)
 static int64_t attended_now(void *owner)
 {
 	return attend(owner);
+}
+
+static void on_moved(void *owner, const struct pool *pool, const struct worker *worker,
+	enum worker_state from, enum worker_event why)
+{
+	struct supervisor *supervisor = owner;
+
+	events_worker(&supervisor->events, pool, worker, from, why);
 }
 
 static void take_reports(struct supervisor *supervisor)
@@ -205,26 +217,6 @@ static void finish(struct supervisor *supervisor, int64_t now_ms)
 		ev_break(supervisor->loop, EVBREAK_ALL);
 }
 
-/* Those that are in no configuration any more, and have no worker left. */
-static void drop_removed(struct supervisor *supervisor)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < supervisor->pool_count; i++) {
-		struct log_subject subject = LOG_SUBJECT_NONE;
-		struct pool *pool = supervisor->pool[i];
-
-		if (!pool->removed || !pool_empty(pool)) {
-			supervisor->pool[kept++] = pool;
-			continue;
-		}
-		subject.pool = pool->name;
-		log_notice(&subject, "the last worker of the removed pool has gone");
-		pool_free(pool);
-	}
-	supervisor->pool_count = kept;
-}
-
 static void look_at_phase(struct supervisor *supervisor, int64_t now_ms)
 {
 	give_up(supervisor, now_ms);
@@ -271,7 +263,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 	dirty = reconcile_pools(supervisor, now_ms);
 	reap_strangers(supervisor);
 	reload_look(supervisor, now_ms);
-	drop_removed(supervisor);
+	control_handler_look(supervisor);
+	roster_drop_removed(supervisor);
 	look_at_phase(supervisor, now_ms);
 	if (dirty)
 		ev_idle_start(loop, &supervisor->again);
@@ -329,30 +322,9 @@ static int open_runtime_dir(
 	return result;
 }
 
-int supervisor_open_log(const struct supervisor_options *options, const struct settings *settings,
-	struct errmsg *err)
+static void make_place(struct supervisor *supervisor)
 {
-	const struct preforkd_settings *preforkd = &settings->preforkd;
-	const bool unread = options->daemon && strcmp(preforkd->log_file, "stderr") == 0;
-	const struct logger_settings log = {
-		.name = preforkd->name,
-		.target = unread ? "syslog" : preforkd->log_file,
-		.level = (enum log_level)(
-			options->log_level >= 0 ? options->log_level : preforkd->log_level),
-		.format = (enum log_format)preforkd->log_format,
-	};
-	struct errmsg reason;
-
-	if (logger_open(&log, &reason) == 0)
-		return 0;
-	return errmsg_set(err, "log_file: %s", reason.text);
-}
-
-struct pool *supervisor_make_pool(struct supervisor *supervisor,
-	struct configuration *configuration, const struct pool_settings *settings,
-	struct errmsg *err)
-{
-	const struct pool_place place = {
+	supervisor->place = (struct pool_place){
 		.loop = supervisor->loop,
 		.launch = {.name = supervisor->name,
 			.found_limits = supervisor->options->found_limits},
@@ -360,17 +332,9 @@ struct pool *supervisor_make_pool(struct supervisor *supervisor,
 		.reports = &supervisor->reports,
 		.changed = on_changed,
 		.now = attended_now,
+		.moved = on_moved,
 		.owner = supervisor,
 	};
-
-	return pool_new(configuration, settings, &place, err);
-}
-
-void supervisor_add_pool(struct supervisor *supervisor, struct pool *pool)
-{
-	supervisor->pool = memory_resize(
-		supervisor->pool, supervisor->pool_count + 1, sizeof(*supervisor->pool));
-	supervisor->pool[supervisor->pool_count++] = pool;
 }
 
 static int open_pools(struct supervisor *supervisor, struct errmsg *err)
@@ -379,13 +343,13 @@ static int open_pools(struct supervisor *supervisor, struct errmsg *err)
 	struct errmsg reason;
 
 	for (size_t i = 0; i < settings->pool_count; i++) {
-		struct pool *pool = supervisor_make_pool(
-			supervisor, supervisor->configuration, &settings->pools[i], &reason);
+		struct pool *pool = pool_new(supervisor->configuration, &settings->pools[i],
+			&supervisor->place, &reason);
 
 		if (!pool)
 			return errmsg_set(
 				err, "[pool:%s]: %s", settings->pools[i].name, reason.text);
-		supervisor_add_pool(supervisor, pool);
+		roster_add(supervisor, pool);
 	}
 	return 0;
 }
@@ -414,13 +378,16 @@ static int supervisor_open(
 		open_runtime_dir(supervisor, settings, err) < 0 ||
 		pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err) < 0 ||
 		open_configuration(supervisor, settings, err) < 0 ||
-		spawn_reports_open(&supervisor->reports, err) < 0)
+		spawn_reports_open(&supervisor->reports, err) < 0 ||
+		control_handler_open(supervisor, err) < 0)
 		return -1;
+	make_place(supervisor);
 	return open_pools(supervisor, err);
 }
 
 static void supervisor_close(struct supervisor *supervisor)
 {
+	control_handler_close(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		pool_free(supervisor->pool[i]);
 	free(supervisor->pool);
@@ -453,6 +420,7 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 	int status;
 
 	supervisor.name = memory_copy_string(settings->preforkd.name);
+	supervisor.began_ms = sys_now_ms();
 	strangers_find(&supervisor.strangers);
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
 	if (supervisor_open(&supervisor, settings, &supervisor.failure) < 0) {

@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 #include "attendance.h"
+#include "control_handler.h"
 #include "ending.h"
+#include "events.h"
 #include "errmsg.h"
 #include "pidfile.h"
+#include "pool.h"
 #include "rate_limit.h"
 #include "reload.h"
 #include "runtime_dir.h"
@@ -37,6 +40,7 @@ struct supervisor_starter {
 
 /* How it was called: what no configuration says, and a reload keeps. */
 struct supervisor_options {
+	const char *version;
 	const char *config_path; /* as it was given: the current folder never changes */
 	int log_level;           /* -1: the configuration's */
 	bool daemon;             /* nobody reads standard error: syslog instead */
@@ -63,10 +67,15 @@ struct supervisor {
 	bool children_ended; /* SIGCHLD came */
 	struct rate_limit unlisted_log;
 
+	struct control *control; /* NULL: off */
+	struct events events;
+	struct control_waits waits;
+
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;
 	struct spawn_reports reports;
-	struct pool **pool; /* owned */
+	struct pool_place place; /* of all pools */
+	struct pool **pool;      /* owned */
 	size_t pool_count;
 	size_t next_pool; /* whose turn it is */
 
@@ -77,7 +86,9 @@ struct supervisor {
 	struct walk walk;
 	int exit_status;
 	struct attendance attendance;
-	bool clearing; /* all workers have gone; what they left behind is ended */
+	int64_t began_ms;
+	int64_t lag_max_ms; /* the latest that something due was looked at, absences apart */
+	bool clearing;      /* all workers have gone; what they left behind is ended */
 	int64_t clear_until;
 	ev_timer clear_timer;
 };
@@ -85,14 +96,5 @@ struct supervisor {
 /* Supervises until the end; the exit status (sysexits(3)). Takes the settings over, and what was
  * passed. */
 int supervisor_run(struct settings *settings, const struct supervisor_options *options);
-
-/* Opens the log that the settings name; on failure the one that is open stays. */
-int supervisor_open_log(const struct supervisor_options *options, const struct settings *settings,
-	struct errmsg *err);
-/* A pool of the configuration, not among the supervisor's yet. NULL with the reason. */
-struct pool *supervisor_make_pool(struct supervisor *supervisor,
-	struct configuration *configuration, const struct pool_settings *settings,
-	struct errmsg *err);
-void supervisor_add_pool(struct supervisor *supervisor, struct pool *pool);
 
 #endif

@@ -24,9 +24,16 @@ struct tally {
 	uint64_t exits_failed;
 	uint64_t killed; /* of all these, so many needed a KILL of ours */
 	uint64_t recycled_jobs, recycled_age, recycled_memory;
-	uint64_t limit_hits;              /* max_workers reached while more were wanted */
+	uint64_t limit_hits; /* max_workers reached while more were wanted */
+	struct tally_sample {
+		int64_t at_ms;
+		uint64_t jobs;
+	} last, before;                   /* for the rate: two looks, a second apart at least */
 	struct histogram start_to_ready;  /* from the fork */
 	struct histogram demand_to_start; /* from the first fact that asked for it to the fork */
 };
+
+/* Jobs a second, since the last look but one. */
+double tally_rate(struct tally *tally, int64_t now_ms);
 
 #endif

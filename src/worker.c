@@ -41,6 +41,8 @@ static void set_state(struct worker *worker, enum worker_event event, int64_t no
 	worker->record.state = (enum worker_state)next;
 	log_debug(&subject, "%s -> %s (%s)", worker_state_name(old),
 		worker_state_name(worker->record.state), worker_event_name(event));
+	if (worker->context->moved)
+		worker->context->moved(worker->context->pool, worker, old, event);
 }
 
 bool worker_present(const struct worker *worker)

@@ -35,6 +35,8 @@ struct worker_record {
 /* How workers of a pool have shown that they are ready: `ready = auto` demands it of all. */
 enum worker_shown { SHOWN_NOTHING, SHOWN_SCOREBOARD, SHOWN_NOTIFY };
 
+struct worker;
+
 /* What all workers of a pool share; the pool owns it. */
 struct worker_context {
 	struct ev_loop *loop;
@@ -43,6 +45,9 @@ struct worker_context {
 	struct tally *tally;
 	enum worker_shown shown;
 	void (*changed)(void *pool); /* a fact was recorded: reconcile */
+	/* its state was another one before; may be NULL */
+	void (*moved)(void *pool, const struct worker *worker, enum worker_state from,
+		enum worker_event why);
 	void *pool;
 };
 

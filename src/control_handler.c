@@ -1,0 +1,380 @@
+/*
+ * One function a verb, each of which changes something or says why not, in one sentence. Everything
+ * is answered at once: what takes time is told by events.
+ */
+#include "control_handler.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "actions.h"
+#include "configuration.h"
+#include "control.h"
+#include "control_verbs.h"
+#include "errmsg.h"
+#include "events.h"
+#include "identity.h"
+#include "json_text.h"
+#include "logger.h"
+#include "memory.h"
+#include "pool.h"
+#include "pool_roll.h"
+#include "roster.h"
+#include "settings.h"
+#include "signal_name.h"
+#include "status.h"
+#include "supervisor.h"
+#include "users.h"
+
+/* What is answered: words for the user, and an exit status. */
+struct answer {
+	int exit_status;
+	struct errmsg text;
+};
+
+__attribute__((format(printf, 3, 4))) static void say(
+	struct answer *answer, int exit_status, const char *format, ...)
+{
+	va_list arguments;
+
+	answer->exit_status = exit_status;
+	va_start(arguments, format);
+	vsnprintf(answer->text.text, sizeof(answer->text.text), format, arguments);
+	va_end(arguments);
+}
+
+static void send_answer(struct control_client *client, const struct answer *answer)
+{
+	const bool ok = answer->exit_status == EX_OK;
+	json_t *document = json_pack("{s:b,s:o}", "ok", ok, ok ? "message" : "error",
+		json_text(answer->text.text, strlen(answer->text.text)));
+	char *text;
+
+	if (!ok)
+		json_object_set_new(document, "exit_status", json_integer(answer->exit_status));
+	text = json_dumps(document, JSON_COMPACT);
+	control_answer(client, text ? text : "{}", text ? strlen(text) : 2);
+	free(text);
+	json_decref(document);
+}
+
+/* --- one pool, one worker --- */
+
+static struct pool *named_pool(const struct supervisor *supervisor,
+	const struct control_command *command, struct answer *answer)
+{
+	struct pool *pool = roster_find(supervisor, command->pool);
+
+	if (!pool)
+		say(answer, EX_USAGE, "there is no pool %s", command->pool);
+	return pool;
+}
+
+static struct worker *named_worker(
+	const struct pool *pool, const struct control_command *command, struct answer *answer)
+{
+	struct worker *worker = pool_worker(pool, command->slot);
+
+	if (!worker)
+		say(answer, EX_USAGE, "%s: there is no worker in slot %d", pool->name,
+			command->slot);
+	return worker;
+}
+
+static void send_signal(
+	struct supervisor *supervisor, const struct control_command *command, struct answer *answer)
+{
+	struct pool *pool = command->pool ? named_pool(supervisor, command, answer) : NULL;
+	struct worker *worker = NULL;
+	int count = 0;
+
+	if (command->pool && !pool)
+		return;
+	if (command->slot >= 0) {
+		worker = named_worker(pool, command, answer);
+		if (!worker)
+			return;
+		count = worker_forward(worker, command->signal_number);
+	} else if (pool) {
+		count = pool_forward_all(pool, command->signal_number);
+	} else {
+		for (size_t i = 0; i < supervisor->pool_count; i++)
+			count += pool_forward_all(supervisor->pool[i], command->signal_number);
+	}
+	say(answer, EX_OK, "%s sent to %d worker%s", signal_name(command->signal_number), count,
+		count == 1 ? "" : "s");
+}
+
+static void scale(
+	struct supervisor *supervisor, const struct control_command *command, struct answer *answer)
+{
+	struct pool *pool = named_pool(supervisor, command, answer);
+	int by = command->number, now;
+
+	if (!pool)
+		return;
+	if (command->scale == SCALE_TO)
+		by -= pool_rule(pool).max_workers;
+	if (pool_rule(pool).max_workers + by < 0) {
+		say(answer, EX_USAGE, "%s: max_workers is %d, that would be less than none",
+			pool->name, pool_rule(pool).max_workers);
+		return;
+	}
+	pool_grow(pool, by, 0);
+	now = pool_rule(pool).max_workers;
+	say(answer, EX_OK, "%s: max_workers is %d now (configured: %d)", pool->name, now,
+		(int)pool->settings->max_workers);
+}
+
+static void wait_for_worker(struct control_waits *waits, const struct worker *worker)
+{
+	if (waits->count == CONTROL_WAITS_MAX)
+		return;
+	waits->wait[waits->count++] = (struct control_wait){
+		.pool = memory_copy_string(worker->context->pool_name),
+		.slot = worker->record.slot,
+		.pid = worker->record.pid,
+	};
+}
+
+static void restart(
+	struct supervisor *supervisor, const struct control_command *command, struct answer *answer)
+{
+	struct pool *pool = named_pool(supervisor, command, answer);
+	struct worker *worker;
+	struct errmsg err;
+
+	if (!pool)
+		return;
+	if (command->slot < 0) {
+		if (reload_restart(
+			    supervisor, pool->name, supervisor->place.now(supervisor), &err) < 0)
+			say(answer, EX_TEMPFAIL, "%s", err.text);
+		else
+			say(answer, EX_OK, "%s: restart begun", pool->name);
+		return;
+	}
+	worker = named_worker(pool, command, answer);
+	if (!worker)
+		return;
+	wait_for_worker(&supervisor->waits, worker);
+	pool_restart_worker(pool, command->slot);
+	say(answer, EX_OK, "%s: worker %d will be replaced", pool->name, command->slot);
+}
+
+/* --- everything --- */
+
+static void reload(struct supervisor *supervisor, enum reload_kind kind, struct answer *answer)
+{
+	const bool rolling = supervisor->reload.state == RELOAD_ROLLING;
+	const char *name = kind == RELOAD_ALL ? "reload" : "reconfigure";
+
+	reload_ask(supervisor, kind, 0);
+	say(answer, EX_OK, rolling ? "a reload is under way, a %s follows it" : "%s begun", name);
+}
+
+static void act(struct supervisor *supervisor, enum signal_action action, int signal_number,
+	struct answer *answer, const char *said)
+{
+	const struct signal_rule rule = {.action = action, .worker_signal = signal_number};
+
+	actions_perform(supervisor, &rule, supervisor->place.now(supervisor));
+	say(answer, EX_OK, "%s", said);
+}
+
+static bool drained(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (!supervisor->pool[i]->drained)
+			return false;
+	return true;
+}
+
+static void drain(struct supervisor *supervisor, struct answer *answer)
+{
+	const bool already = drained(supervisor);
+
+	supervisor->waits.drain = true;
+	act(supervisor, SIGNAL_DRAIN, 0, answer, already ? "drained already" : "draining");
+}
+
+/* Of what changes something, while the end has begun, only what ends. */
+static bool is_too_late(const struct supervisor *supervisor, enum control_verb verb)
+{
+	return supervisor->phase == PHASE_STOPPING && verb != VERB_STOP && verb != VERB_QUIT &&
+	       verb != VERB_SIGNAL && verb != VERB_REOPEN && verb != VERB_PING;
+}
+
+static void perform(
+	struct supervisor *supervisor, const struct control_command *command, struct answer *answer)
+{
+	switch (command->verb) {
+	case VERB_STATUS:
+	case VERB_EVENTS:
+	case VERB_PING: say(answer, EX_OK, "%s", supervisor->name); return;
+	case VERB_RELOAD: reload(supervisor, RELOAD_ALL, answer); return;
+	case VERB_RECONFIGURE: reload(supervisor, RELOAD_RECONFIGURE, answer); return;
+	case VERB_REOPEN: act(supervisor, SIGNAL_REOPEN, 0, answer, "logs reopened"); return;
+	case VERB_DRAIN: drain(supervisor, answer); return;
+	case VERB_RESUME:
+		act(supervisor, SIGNAL_RESUME, 0, answer,
+			drained(supervisor) ? "resumed" : "was not drained");
+		return;
+	case VERB_UPGRADE:
+		say(answer, EX_UNAVAILABLE, "upgrade is not available in this version");
+		return;
+	case VERB_STOP:
+	case VERB_QUIT:
+		act(supervisor, SIGNAL_STOP, command->signal_number, answer, "stopping");
+		return;
+	case VERB_SIGNAL: send_signal(supervisor, command, answer); return;
+	case VERB_SCALE: scale(supervisor, command, answer); return;
+	case VERB_RESTART: restart(supervisor, command, answer); return;
+	}
+}
+
+static void answer_status(struct supervisor *supervisor, struct control_client *client,
+	const struct control_command *command, struct answer *answer)
+{
+	size_t bytes;
+	char *document;
+
+	if (command->pool && !named_pool(supervisor, command, answer)) {
+		send_answer(client, answer);
+		return;
+	}
+	document = status_document(supervisor, command->pool, &bytes);
+	if (document) {
+		control_answer(client, document, bytes);
+	} else {
+		say(answer, EX_OSERR, "no memory for the answer");
+		send_answer(client, answer);
+	}
+	free(document);
+}
+
+static void handle(
+	void *context, struct control_client *client, const struct control_request *request)
+{
+	struct supervisor *supervisor = context;
+	struct control_command command;
+	struct answer answer = {0};
+
+	if (control_verb_parse(&command, request->word, request->words, &answer.text) < 0) {
+		answer.exit_status = EX_USAGE;
+		send_answer(client, &answer);
+		return;
+	}
+	if (command.verb == VERB_STATUS) {
+		answer_status(supervisor, client, &command, &answer);
+		return;
+	}
+	if (command.verb == VERB_EVENTS) {
+		control_stream(client);
+		return;
+	}
+	if (is_too_late(supervisor, command.verb))
+		say(&answer, EX_TEMPFAIL, "the supervisor is stopping");
+	else
+		perform(supervisor, &command, &answer);
+	send_answer(client, &answer);
+	supervisor->place.changed(supervisor);
+}
+
+/* --- life --- */
+
+static int find_group(gid_t *gid, const char *name, struct errmsg *err)
+{
+	struct identity identity;
+
+	*gid = (gid_t)-1;
+	if (!name)
+		return 0;
+	if (users_resolve(&identity, NULL, name, NULL, err) < 0)
+		return -1;
+	*gid = identity.gid;
+	identity_free(&identity);
+	return 0;
+}
+
+int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
+{
+	const struct preforkd_settings *preforkd = &supervisor->configuration->settings->preforkd;
+	struct control_settings settings = {
+		.mode = (mode_t)preforkd->control_mode,
+		.handle = handle,
+		.context = supervisor,
+	};
+	struct errmsg reason;
+	char *path;
+
+	if (preforkd->control && strcmp(preforkd->control, "off") == 0)
+		return 0;
+	if (find_group(&settings.group, preforkd->control_group, err) < 0)
+		return -1;
+	path = preforkd->control ? memory_copy_string(preforkd->control)
+				 : memory_format("%s/control.sock", supervisor->runtime_dir.path);
+	settings.path = path;
+	supervisor->control = control_open(supervisor->loop, &settings, &reason);
+	free(path);
+	if (!supervisor->control)
+		return errmsg_set(err, "control: %s", reason.text);
+	supervisor->events.control = supervisor->control;
+	logger_tap(events_log, &supervisor->events);
+	return 0;
+}
+
+/* The worker that was to be replaced has gone. */
+static bool is_over(const struct supervisor *supervisor, const struct control_wait *wait)
+{
+	const struct pool *pool = roster_find(supervisor, wait->pool);
+	const struct worker *worker = pool ? pool_worker(pool, wait->slot) : NULL;
+
+	return !worker || worker->record.pid != wait->pid;
+}
+
+static bool all_empty(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (supervisor->pool[i]->present > 0)
+			return false;
+	return true;
+}
+
+void control_handler_look(struct supervisor *supervisor)
+{
+	struct control_waits *waits = &supervisor->waits;
+	int kept = 0;
+
+	for (int i = 0; i < waits->count; i++) {
+		struct control_wait *wait = &waits->wait[i];
+
+		if (!is_over(supervisor, wait)) {
+			waits->wait[kept++] = *wait;
+			continue;
+		}
+		events_finished(&supervisor->events, "restart", wait->pool, EX_OK, "replaced");
+		free(wait->pool);
+	}
+	waits->count = kept;
+	if (waits->drain && all_empty(supervisor)) {
+		waits->drain = false;
+		events_finished(&supervisor->events, "drain", NULL, EX_OK, "no worker is left");
+	}
+}
+
+void control_handler_close(struct supervisor *supervisor)
+{
+	logger_tap(NULL, NULL);
+	for (int i = 0; i < supervisor->waits.count; i++)
+		free(supervisor->waits.wait[i].pool);
+	supervisor->waits.count = 0;
+	supervisor->events.control = NULL;
+	if (supervisor->control)
+		control_close(supervisor->control);
+	supervisor->control = NULL;
+}

@@ -1,0 +1,86 @@
+/* Facts to JSON lines. */
+#include "events.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "json_text.h"
+#include "log_format.h"
+#include "pool.h"
+#include "worker.h"
+
+static bool heard(const struct events *events)
+{
+	return events->control && control_streaming(events->control);
+}
+
+static void tell(struct events *events, json_t *event)
+{
+	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
+
+	events->telling = true;
+	if (text)
+		control_event(events->control, text, strlen(text));
+	events->telling = false;
+	free(text);
+	json_decref(event);
+}
+
+static double unix_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void events_log(void *context, const struct log_record *record)
+{
+	const struct log_subject *subject = record->subject;
+	struct events *events = context;
+	const bool about_slot = subject && subject->slot >= 0;
+
+	if (events->telling || !heard(events))
+		return;
+	tell(events, json_pack("{s:s,s:f,s:s,s:s?,s:o,s:o}", "event", "log", "time",
+			     (double)record->time_ms / 1000, "level", log_level_name(record->level),
+			     "pool", subject ? subject->pool : NULL, "slot",
+			     about_slot ? json_integer(subject->slot) : json_null(), "message",
+			     json_text(record->message, record->message_bytes)));
+}
+
+void events_worker(struct events *events, const struct pool *pool, const struct worker *worker,
+	enum worker_state from, enum worker_event why)
+{
+	if (!heard(events))
+		return;
+	tell(events, json_pack("{s:s,s:f,s:s,s:i,s:i,s:I,s:s,s:s,s:s}", "event", "worker", "time",
+			     unix_time(), "pool", pool->name, "slot", worker->record.slot, "pid",
+			     (int)worker->record.pid, "generation",
+			     (json_int_t)worker->record.generation, "from", worker_state_name(from),
+			     "to", worker_state_name(worker->record.state), "why",
+			     worker_event_name(why)));
+}
+
+void events_progress(struct events *events, const char *action, const char *pool, int done,
+	int total, int starting)
+{
+	if (!heard(events))
+		return;
+	tell(events, json_pack("{s:s,s:s,s:s,s:i,s:i,s:i}", "event", "progress", "action", action,
+			     "pool", pool, "done", done, "total", total, "starting", starting));
+}
+
+void events_finished(struct events *events, const char *action, const char *pool, int exit_status,
+	const char *text)
+{
+	const bool ok = exit_status == 0;
+
+	if (!heard(events))
+		return;
+	tell(events, json_pack("{s:s,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "action", action,
+			     "pool", pool, "ok", ok, ok ? "message" : "error",
+			     json_text(text, strlen(text)), "exit_status", exit_status));
+}

@@ -1,0 +1,10 @@
+#ifndef PREFORKD_JSON_TEXT_H
+#define PREFORKD_JSON_TEXT_H
+/* Any bytes as a JSON string. Floor 0. */
+#include <jansson.h>
+#include <stddef.h>
+
+/* What is no UTF-8 becomes '?'. NULL: no memory. */
+json_t *json_text(const char *bytes, size_t length);
+
+#endif
