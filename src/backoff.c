@@ -49,6 +49,12 @@ void backoff_reset(struct backoff *backoff)
 	backoff->failures = 0;
 }
 
+void backoff_forget(struct backoff *backoff)
+{
+	backoff_reset(backoff);
+	backoff->until = backoff->delay_ms = 0;
+}
+
 bool backoff_waiting(const struct backoff *backoff, int64_t now_ms)
 {
 	return now_ms < backoff->until;

@@ -29,6 +29,8 @@ void backoff_fail(struct backoff *backoff, const struct backoff_rule *rule, uint
 	int64_t now_ms, double chance);
 /* A start went well: the next failure waits the base again. A wait that is on goes on. */
 void backoff_reset(struct backoff *backoff);
+/* What is started from now on is something else: the next start waits for nothing. */
+void backoff_forget(struct backoff *backoff);
 bool backoff_waiting(const struct backoff *backoff, int64_t now_ms);
 
 #endif

@@ -126,6 +126,7 @@ void pool_roll_begin(struct pool *pool, struct generation *to, int signal_number
 		if (worker_present(pool->slot[i]))
 			pool->slot[i]->generation->kept = false;
 	aim_at(pool, to);
+	backoff_forget(&pool->failures);
 }
 
 static void forget_way_back(struct pool *pool)
@@ -149,7 +150,7 @@ void pool_roll_back(struct pool *pool, bool keep)
 	if (!pool->roll.from)
 		return;
 	given_up->kept = keep;
-	backoff_reset(&pool->failures);
+	backoff_forget(&pool->failures);
 	pool->offset = pool->roll.from_offset;
 	aim_at(pool, pool->roll.from);
 	forget_way_back(pool);

@@ -133,6 +133,23 @@ START_TEST(reset_begins_anew)
 }
 END_TEST
 
+START_TEST(what_is_forgotten_deters_nobody)
+{
+	struct backoff backoff = {0};
+	uint64_t round;
+
+	for (int i = 0; i < 4; i++)
+		backoff_fail(&backoff, &common, backoff.round, 0, 0);
+	round = backoff.round;
+	backoff_forget(&backoff);
+	ck_assert_uint_eq(backoff.rounds, 0);
+	ck_assert_uint_eq(backoff.failures, 0);
+	ck_assert(!backoff_waiting(&backoff, 1));
+	backoff_fail(&backoff, &common, round, 100, 0);
+	ck_assert_int_eq(backoff.until, 1100);
+}
+END_TEST
+
 /* After a reset, one of a round that had failed before: the first failed round anew. */
 START_TEST(straggler_after_a_reset)
 {
@@ -253,6 +270,7 @@ static Suite *backoff_suite(void)
 	tcase_add_test(rounds, straggler_of_an_earlier_round);
 	tcase_add_test(rounds, wait_is_never_shortened);
 	tcase_add_test(rounds, reset_begins_anew);
+	tcase_add_test(rounds, what_is_forgotten_deters_nobody);
 	tcase_add_test(rounds, straggler_after_a_reset);
 	suite_add_tcase(suite, rounds);
 	tcase_add_test(chance, jitter);
