@@ -65,14 +65,15 @@ static int find_verb(struct control_command *command, const char *name, struct e
 
 static int read_signal(struct control_command *command, const char *name, struct errmsg *err)
 {
-	const char *names[NSIG], *next = NULL;
+	const char *names[NSIG];
 	size_t count = 0;
 
 	command->signal_number = signal_number(name);
 	if (command->signal_number > 0)
 		return 0;
-	while (count < NSIG && (next = signal_next_name(next)))
-		names[count++] = next;
+	for (int number = 1; number < NSIG; number++)
+		if (!strchr(signal_name(number), ' ')) /* "signal 33" has no name */
+			names[count++] = signal_name(number);
 	return not_found("signal", name, suggest_nearest(name, names, count), err);
 }
 

@@ -214,6 +214,7 @@ int main(void)
 	Suite *suite = suite_create("control_harm");
 	TCase *tcase = tcase_create("control_harm");
 
+	test_needs_kernel(); /* and its speed */
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_thousand_silent);
