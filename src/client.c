@@ -20,6 +20,7 @@
 #include "client_wait.h"
 #include "control_verbs.h"
 #include "errmsg.h"
+#include "helper_program.h"
 #include "memory.h"
 #include "status_text.h"
 #include "suggest.h"
@@ -139,24 +140,10 @@ static int read_out(struct client_places *places, const struct client_arguments 
 
 /* --- top: a program of its own --- */
 
-/* Where we were built but not installed, it stands beside us. */
-static char *beside_ourselves(void)
-{
-	char self[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self));
-
-	if (length <= 0)
-		return NULL;
-	while (length > 0 && self[length - 1] != '/')
-		length--;
-	return memory_format("%.*s" TOP_PROGRAM, (int)length, self);
-}
-
 static int become_top(const struct client_arguments *arguments, const char *socket)
 {
 	int rest = 0, words = 0;
-	char *program = memory_format("%s/" TOP_PROGRAM, arguments->options.helper_folder);
-	char *beside = beside_ourselves();
+	char *program = helper_program(arguments->options.helper_folder, TOP_PROGRAM);
 	const char **argv;
 	int error;
 
@@ -171,11 +158,8 @@ static int become_top(const struct client_arguments *arguments, const char *sock
 	argv[words] = NULL;
 	execv(program, (char **)argv);
 	error = errno;
-	if (error == ENOENT && beside)
-		execv(beside, (char **)argv);
 	client_fail(arguments, EX_UNAVAILABLE, "cannot start %s: %s", program, strerror(error));
 	free(argv);
-	free(beside);
 	free(program);
 	return EX_UNAVAILABLE;
 }

@@ -137,7 +137,8 @@ struct control *control_open(
 	control->settings = *settings;
 	control->settings.path = memory_copy_string(settings->path);
 	control->refused_log.interval_ms = control->failed_log.interval_ms = LOG_INTERVAL_MS;
-	if (control_bind(&control->bound, settings, err) < 0) {
+	control->bound.fd = -1;
+	if (settings->path && control_bind(&control->bound, settings, err) < 0) {
 		saved = errno;
 		free((char *)control->settings.path);
 		free(control);
@@ -148,7 +149,8 @@ struct control *control_open(
 	ev_io_init(&control->acceptor, on_client, control->bound.fd, EV_READ);
 	ev_timer_init(&control->accept_again, on_accept_again, 0., 0.);
 	control->acceptor.data = control->accept_again.data = control;
-	ev_io_start(loop, &control->acceptor);
+	if (settings->path)
+		ev_io_start(loop, &control->acceptor);
 	return control;
 }
 
@@ -166,8 +168,10 @@ void control_close(struct control *control)
 	}
 	ev_timer_stop(control->loop, &control->accept_again);
 	control_reserve_close(&control->reserve);
-	control_unbind(&control->bound, control->settings.path);
-	close(control->bound.fd);
+	if (control->settings.path) {
+		control_unbind(&control->bound, control->settings.path);
+		close(control->bound.fd);
+	}
 	free((char *)control->settings.path);
 	free(control);
 }

@@ -47,7 +47,9 @@ typedef void control_handler(
 	void *context, struct control_client *client, const struct control_request *request);
 
 struct control_settings {
-	const char *path; /* of the socket; copied. Its folder is ours (runtime_dir) or trusted */
+	/* Of the socket; copied. Its folder is ours (runtime_dir) or trusted. NULL: channels only.
+	 */
+	const char *path;
 	mode_t mode;
 	gid_t group; /* -1: ours */
 	control_handler *handle;
@@ -64,7 +66,8 @@ struct control *control_open(
 /* Answers waiting are written as far as they go without waiting; the file is removed if it is ours.
  * Nobody is told of clients and channels that end so, and none is one any more. */
 void control_close(struct control *control);
-/* Takes a connected stream socket as a channel; closes it at its end. `ended` is told then. */
+/* Takes a connected stream socket as a channel; closes it at its end. `ended` (may be NULL) is told
+ * then. */
 struct control_client *control_add_channel(struct control *control, int fd,
 	void (*ended)(void *context), void *context, struct errmsg *err);
 

@@ -165,7 +165,8 @@ static void on_time(struct ev_loop *loop, ev_timer *timer, int events)
 		if (client->unanswered)
 			settings->gone(settings->context, client);
 		if (client->channel)
-			client->ended(client->context);
+			if (client->ended)
+				client->ended(client->context);
 		control_client_free(client);
 		return;
 	case CLIENT_WAITING:

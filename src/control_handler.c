@@ -309,15 +309,18 @@ int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
 		.handle = handle,
 		.context = supervisor,
 	};
+	const bool off = preforkd->control && strcmp(preforkd->control, "off") == 0;
 	struct errmsg reason;
-	char *path;
+	char *path = NULL;
 
-	if (preforkd->control && strcmp(preforkd->control, "off") == 0)
+	if (off && strcmp(preforkd->http, "off") == 0)
 		return 0;
 	if (find_group(&settings.group, preforkd->control_group, err) < 0)
 		return -1;
-	path = preforkd->control ? memory_copy_string(preforkd->control)
-				 : memory_format("%s/control.sock", supervisor->runtime_dir.path);
+	if (!preforkd->control)
+		path = memory_format("%s/control.sock", supervisor->runtime_dir.path);
+	else if (!off)
+		path = memory_copy_string(preforkd->control);
 	settings.path = path;
 	supervisor->control = control_open(supervisor->loop, &settings, &reason);
 	free(path);

@@ -279,6 +279,7 @@ static int supervise(const struct arguments *arguments, struct settings *setting
 	const struct supervisor_starter starter = {.tell = tell_caller, .context = &daemon};
 	const struct supervisor_options options = {
 		.version = PACKAGE_VERSION,
+		.helper_folder = HELPER_FOLDER,
 		.config_path = arguments->config,
 		.log_level = arguments->log_level,
 		.daemon = arguments->daemon,

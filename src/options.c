@@ -79,8 +79,7 @@ const struct option options[] = {
 	PREFORKD("orphans", ENUM, orphans, "adopt", RUNNING,
 		"what becomes of workers whose supervisor died", .names = orphan_rules,
 		.flags = OPTION_LATER),
-	PREFORKD("http", STRING, http, NULL, RESTART, "address of the status page",
-		.flags = OPTION_LATER),
+	PREFORKD("http", STRING, http, "off", RESTART, "address of the status page"),
 
 	SOCKET("listen", ADDRESS, listen, NULL, SOCKET,
 		"HOST:PORT, [V6]:PORT, :PORT, unix:PATH or unix:@ABSTRACT", .flags = OPTION_REQUIRED),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "errmsg.h"
 #include "fault_place.h"
 #include "faults.h"
 #include "settings.h"
@@ -44,6 +45,19 @@ static void check_name(const struct fault_place *place, const char *name)
 		fault_place_add(place, "name", "\"%.80s\" cannot be a folder's name", name);
 	else if (strlen(name) > SETTINGS_NAME_MAX)
 		fault_place_add(place, "name", "is longer than %d bytes", SETTINGS_NAME_MAX);
+}
+
+static void check_http(const struct fault_place *place, const char *http)
+{
+	struct address address;
+	struct errmsg err;
+
+	if (!http || strcmp(http, "off") == 0)
+		return;
+	if (address_parse(&address, http, &err) < 0)
+		fault_place_add(place, "http", "%s", err.text);
+	else
+		address_free(&address);
 }
 
 /* --- [socket:NAME] ----------------------------------------------------------------------- */
@@ -325,6 +339,7 @@ void settings_check(const struct settings *settings, struct faults *faults)
 	struct fault_place place = fault_place_preforkd(settings, faults);
 
 	check_name(&place, settings->preforkd.name);
+	check_http(&place, settings->preforkd.http);
 	if (settings->pool_count == 0)
 		faults_add(faults, settings->file_count ? settings->files[0] : NULL, 0, NULL, NULL,
 			"there is no [pool:NAME]");

@@ -17,6 +17,7 @@
 #include "control_handler.h"
 #include "errmsg.h"
 #include "exit_status.h"
+#include "helper_program.h"
 #include "logger.h"
 #include "memory.h"
 #include "pool.h"
@@ -120,6 +121,8 @@ static bool is_ours(void *context, pid_t pid)
 {
 	const struct supervisor *supervisor = context;
 
+	if (http_process_owns(&supervisor->http, pid))
+		return true;
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (pool_owns_pid(supervisor->pool[i], pid))
 			return true;
@@ -130,6 +133,8 @@ static bool take_end(void *context, pid_t pid)
 {
 	struct supervisor *supervisor = context;
 
+	if (http_process_owns(&supervisor->http, pid))
+		return true;
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (pool_take_end(supervisor->pool[i], pid))
 			return true;
@@ -370,6 +375,22 @@ static int open_configuration(
 	return supervisor->configuration ? 0 : -1;
 }
 
+/* The page needs the control server's answers, but not its socket. */
+static int open_http(struct supervisor *supervisor, struct errmsg *err)
+{
+	const char *address = supervisor->configuration->settings->preforkd.http;
+	char *program;
+	int result;
+
+	if (strcmp(address, "off") == 0)
+		return 0;
+	program = helper_program(supervisor->options->helper_folder, "preforkd-http");
+	result = http_process_open(&supervisor->http, supervisor->loop, supervisor->control,
+		&supervisor->reports, address, program, err);
+	free(program);
+	return result;
+}
+
 static int supervisor_open(
 	struct supervisor *supervisor, struct settings *settings, struct errmsg *err)
 {
@@ -379,7 +400,7 @@ static int supervisor_open(
 		pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err) < 0 ||
 		open_configuration(supervisor, settings, err) < 0 ||
 		spawn_reports_open(&supervisor->reports, err) < 0 ||
-		control_handler_open(supervisor, err) < 0)
+		control_handler_open(supervisor, err) < 0 || open_http(supervisor, err) < 0)
 		return -1;
 	make_place(supervisor);
 	return open_pools(supervisor, err);
@@ -387,6 +408,7 @@ static int supervisor_open(
 
 static void supervisor_close(struct supervisor *supervisor)
 {
+	http_process_close(&supervisor->http);
 	control_handler_close(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		pool_free(supervisor->pool[i]);

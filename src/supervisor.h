@@ -15,6 +15,7 @@
 #include "ending.h"
 #include "events.h"
 #include "errmsg.h"
+#include "http_process.h"
 #include "pidfile.h"
 #include "pool.h"
 #include "rate_limit.h"
@@ -41,9 +42,10 @@ struct supervisor_starter {
 /* How it was called: what no configuration says, and a reload keeps. */
 struct supervisor_options {
 	const char *version;
-	const char *config_path; /* as it was given: the current folder never changes */
-	int log_level;           /* -1: the configuration's */
-	bool daemon;             /* nobody reads standard error: syslog instead */
+	const char *helper_folder; /* where preforkd-http is installed */
+	const char *config_path;   /* as it was given: the current folder never changes */
+	int log_level;             /* -1: the configuration's */
+	bool daemon;               /* nobody reads standard error: syslog instead */
 	const struct startup_limits *found_limits;
 	struct passed_sockets *passed;            /* empty once the sockets are open */
 	const struct supervisor_starter *starter; /* NULL: nobody waits */
@@ -70,6 +72,7 @@ struct supervisor {
 	struct control *control; /* NULL: off */
 	struct events events;
 	struct control_waits waits;
+	struct http_process http;
 
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;

@@ -1,0 +1,10 @@
+#ifndef PREFORKD_HELPER_PROGRAM_H
+#define PREFORKD_HELPER_PROGRAM_H
+/* Where the programs are that belong to preforkd and are not on PATH (preforkd-top, preforkd-http).
+ * Floor 1. */
+
+/* In the folder where they are installed, or beside our own binary, as in a tree that was only
+ * built. malloced; whether it is there shows when it is started. */
+char *helper_program(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,45 @@
+#ifndef PREFORKD_HTTP_PROCESS_H
+#define PREFORKD_HTTP_PROCESS_H
+/*
+ * The process that serves the status page and the metrics (preforkd-http(8)): started and kept
+ * running by the supervisor, without its rights and without its environment, at the other end of a
+ * channel that knows reading verbs only. What it does wrong costs nothing but itself. Floor 2.
+ */
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "backoff.h"
+#include "identity.h"
+#include "listener.h"
+
+struct control;
+struct errmsg;
+struct spawn_reports;
+
+struct http_process {
+	struct ev_loop *loop;
+	struct control *control;
+	struct spawn_reports *reports;
+	struct listener listener; /* bound once, handed to each of them */
+	struct identity identity; /* nobody's, where we are root */
+	char *program;            /* owned; NULL: closed */
+	pid_t pid;                /* 0: none runs */
+	int pidfd;
+	int64_t started_ms;
+	ev_io exit_watcher;
+	ev_timer next_start;
+	struct backoff failures;
+};
+
+/* A zeroed one is closed. Binds ADDRESS:PORT or unix:PATH and starts the program of that path. -1
+ * with the reason and errno. */
+int http_process_open(struct http_process *http, struct ev_loop *loop, struct control *control,
+	struct spawn_reports *reports, const char *address, const char *program,
+	struct errmsg *err);
+bool http_process_owns(const struct http_process *http, pid_t pid);
+/* Ends it, and removes the socket's file. */
+void http_process_close(struct http_process *http);
+
+#endif
