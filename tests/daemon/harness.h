@@ -149,6 +149,7 @@ int process_family(void); /* all that run because of the test, the supervisor to
 int process_left(void);   /* our own children, but for the janitor; zombies are reaped */
 int process_descriptors(pid_t pid);
 int64_t process_cpu_ms(pid_t pid); /* user and system */
+long process_resident_kib(pid_t pid);
 
 /* --- the network (harness_net.c) --- */
 int free_port(void);

@@ -97,6 +97,17 @@ int64_t process_cpu_ms(pid_t pid)
 	return (int64_t)(process.user_ticks + process.system_ticks) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
+long process_resident_kib(pid_t pid)
+{
+	char statm[128];
+	long pages;
+
+	proc_read(pid, "statm", statm, sizeof(statm));
+	if (sscanf(statm, "%*d %ld", &pages) != 1)
+		return -1;
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
 int process_descriptors(pid_t pid)
 {
 	char path[64];
