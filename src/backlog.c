@@ -164,3 +164,12 @@ struct backlog_count backlog_read(struct backlog_reader *reader, int socket_fd)
 	errno = saved;
 	return count;
 }
+
+bool backlog_any(int socket_fd)
+{
+	const int saved = errno;
+	const struct backlog_count count = of_readable(socket_fd);
+
+	errno = saved;
+	return count.waiting > 0;
+}

@@ -5,6 +5,7 @@
  * the kernel by two or three calls that never block and allocate nothing. Nothing is taken from the
  * socket. Floor 1.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BACKLOG_UNKNOWN (-1)
@@ -26,5 +27,8 @@ void backlog_close(struct backlog_reader *reader);
 /* Both unknown where the kernel does not tell: no sock_diag, another network namespace's unix
  * socket, a protocol that is none of ours, no socket at all. errno is kept. */
 struct backlog_count backlog_read(struct backlog_reader *reader, int socket_fd);
+
+/* Does anything wait there? This is known where the number is not. errno is kept. */
+bool backlog_any(int socket_fd);
 
 #endif

@@ -109,7 +109,7 @@ const struct option options[] = {
 	POOL("max_spawn_step", INT, max_spawn_step, "32", RUNNING, "the most that one step starts",
 		.min = 1, .max = WORKERS_MAX),
 	POOL("grow_on_backlog", BOOL, grow_on_backlog, "yes", RUNNING,
-		"waiting connections start workers", .flags = OPTION_LATER),
+		"waiting connections start workers"),
 	POOL("idle_timeout", DURATION, idle_timeout_ms, "10s", RUNNING,
 		"the surplus of idle workers is retired after so long"),
 	POOL("surge", AMOUNT, surge, "1", RUNNING, "how many more while workers are replaced",

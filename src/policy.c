@@ -7,12 +7,19 @@
 
 #include <stdio.h>
 
+#define RETIRE_AGAIN_MS 100 /* between two looks at what keeps the surplus */
+
 static int at_least(int a, int b)
 {
 	return a > b ? a : b;
 }
 
 static int at_most(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
@@ -28,10 +35,21 @@ static int spare(const struct policy_census *census)
 }
 
 /*
+ * Connections that wait for a worker to be started, as far as one step goes. While somebody is idle
+ * there are none: that one takes them, and then says so.
+ */
+static int queue(const struct policy_rule *rule, const struct policy_census *census)
+{
+	if (!rule->dynamic || !rule->grow_on_backlog || census->idle > 0 || census->waiting < 0)
+		return 0;
+	return at_most(census->waiting, rule->max_spawn_step);
+}
+
+/*
  * Growth in steps. The next one begins when nobody is ready and all that the last one started has
  * come. It aims at min_spare; but if the last one's workers were taken in less time than it took
  * them to come, growth cannot keep up so, and it aims at twice as many. Workers that ended instead
- * of getting busy are no demand.
+ * of getting busy are no demand. Who knows the queue need not guess.
  */
 static void follow_growth(struct policy_step *step, const struct policy_memory *memory,
 	const struct policy_rule *rule, const struct policy_census *census, int64_t now_ms)
@@ -47,7 +65,7 @@ static void follow_growth(struct policy_step *step, const struct policy_memory *
 		step->left = 0;
 	if (ready > 0 || step->left > 0 || !step->came)
 		return;
-	outrun = census->busy > step->busy &&
+	outrun = (!rule->grow_on_backlog || census->waiting < 0) && census->busy > step->busy &&
 		 now_ms - step->came_at < step->came_at - step->began_at;
 	step->size = outrun ? at_most(2 * step->size, rule->max_spawn_step) : 0;
 	step->size = at_least(rule->min_spare, at_most(step->size, rule->max_spare));
@@ -58,21 +76,26 @@ static void follow_growth(struct policy_step *step, const struct policy_memory *
 	step->came = false;
 }
 
-/* What lacks to min_spare, or to the step under way; never more than max_spare, since what is above
- * would be surplus at once. */
+/*
+ * What lacks to min_spare, or to the step under way; never more than max_spare, since what is above
+ * would be surplus at once. Each one that is starting takes one waiting connection, and is spare
+ * only if there is none for it.
+ */
 static int lacking_spare(struct policy_memory *memory, const struct policy_rule *rule,
 	const struct policy_census *census, int64_t now_ms, enum policy_reason *reason)
 {
 	struct policy_step *step = &memory->step;
+	const int waiting = queue(rule, census);
+	const int taken = at_most(waiting, census->starting);
 	int aim = rule->min_spare;
 
-	*reason = POLICY_SPARE_LOW;
+	*reason = waiting > taken ? POLICY_BACKLOG : POLICY_SPARE_LOW;
 	follow_growth(step, memory, rule, census, now_ms);
-	if (step->left > 0 && at_most(step->size, rule->max_spare) > aim) {
+	if (waiting == 0 && step->left > 0 && at_most(step->size, rule->max_spare) > aim) {
 		*reason = POLICY_OUTRUN;
 		aim = at_most(step->size, rule->max_spare);
 	}
-	return at_least(0, aim - spare(census));
+	return waiting - taken + at_least(0, aim - (spare(census) - taken));
 }
 
 /* Until start_workers were started or are there (adopted ones are), whichever is sooner. */
@@ -170,21 +193,40 @@ static int take_lasting_surplus(struct policy_memory *memory, int64_t timeout_ms
 	return lasting;
 }
 
+static bool counts_surplus(const struct policy_memory *memory, const struct policy_rule *rule)
+{
+	return rule->dynamic && memory->initial_done;
+}
+
+bool policy_surplus_due(const struct policy_memory *memory, const struct policy_rule *rule,
+	const struct policy_census *census, int64_t now_ms)
+{
+	if (!counts_surplus(memory, rule) || census->idle <= rule->max_spare)
+		return false;
+	return rule->idle_timeout_ms <= 0 ||
+	       (memory->surplus_count > 0 &&
+		       now_ms - memory->surplus[0].since >= rule->idle_timeout_ms);
+}
+
+/* A connection waits: those who could take it stay, however long they have been too many. */
 static void plan_surplus(struct policy_plan *plan, struct policy_memory *memory,
 	const struct policy_rule *rule, const struct policy_census *census, int64_t now_ms)
 {
-	bool counts = rule->dynamic && memory->initial_done;
+	bool counts = counts_surplus(memory, rule);
 	int64_t lasted_at;
 
 	follow_surplus(memory, counts ? census->idle - rule->max_spare : 0, now_ms);
+	if (census->waiting > 0 && policy_surplus_due(memory, rule, census, now_ms)) {
+		plan->wake_at = sooner(plan->wake_at, now_ms + RETIRE_AGAIN_MS);
+		return;
+	}
 	plan->retire_idle = take_lasting_surplus(memory, rule->idle_timeout_ms, now_ms);
 	if (plan->retire_idle > 0)
 		plan->reason = POLICY_SURPLUS;
 	if (memory->surplus_count == 0)
 		return;
 	lasted_at = memory->surplus[0].since + rule->idle_timeout_ms;
-	if (lasted_at < plan->wake_at)
-		plan->wake_at = lasted_at;
+	plan->wake_at = sooner(plan->wake_at, lasted_at);
 }
 
 struct policy_plan policy_decide(struct policy_memory *memory, const struct policy_rule *rule,
@@ -242,6 +284,34 @@ static void explain_spare(char *text, size_t bytes, const struct policy_rule *ru
 		census->idle, census->starting, unknown, rule->min_spare, plan->start);
 }
 
+/* "7 connections wait, nobody is idle, 2 are starting, min_spare_workers 1: starting 6" */
+static void explain_backlog(char *text, size_t bytes, const struct policy_rule *rule,
+	const struct policy_census *census, const struct policy_plan *plan)
+{
+	char starting[32] = "", kept[40] = "";
+
+	if (census->starting > 0)
+		snprintf(starting, sizeof(starting), ", %d %s starting", census->starting,
+			census->starting == 1 ? "is" : "are");
+	if (rule->min_spare > 0)
+		snprintf(kept, sizeof(kept), ", min_spare_workers %d", rule->min_spare);
+	snprintf(text, bytes, "%d %s, nobody is %sidle%s%s: starting %d", census->waiting,
+		census->waiting == 1 ? "connection waits" : "connections wait",
+		census->unknown > 0 ? "known to be " : "", starting, kept, plan->start);
+}
+
+static void explain_full(char *text, size_t bytes, const struct policy_rule *rule,
+	const struct policy_census *census, const struct policy_plan *plan)
+{
+	char waiting[48] = "";
+
+	if (queue(rule, census) > 0)
+		snprintf(waiting, sizeof(waiting), ", %d %s", census->waiting,
+			census->waiting == 1 ? "connection waits" : "connections wait");
+	snprintf(text, bytes, "max_workers %d reached (%d busy, %d leaving)%s: %d more wanted",
+		rule->max_workers, census->busy, census->leaving, waiting, plan->lacking);
+}
+
 void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 	const struct policy_census *census, const struct policy_plan *plan)
 {
@@ -261,6 +331,7 @@ void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 			"the last step was taken sooner than it came (%d busy): starting %d",
 			census->busy, plan->start);
 		return;
+	case POLICY_BACKLOG: explain_backlog(text, bytes, rule, census, plan); return;
 	case POLICY_SURPLUS:
 		snprintf(text, bytes, "%d idle > max_spare_workers %d for %.3g s: retiring %d",
 			census->idle, rule->max_spare, (double)rule->idle_timeout_ms / 1000,
@@ -270,11 +341,7 @@ void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 		snprintf(text, bytes, "%d workers > max_workers %d: retiring %d", serving(census),
 			rule->max_workers, plan->retire_any);
 		return;
-	case POLICY_AT_MAX:
-		snprintf(text, bytes,
-			"max_workers %d reached (%d busy, %d leaving): %d more wanted",
-			rule->max_workers, census->busy, census->leaving, plan->lacking);
-		return;
+	case POLICY_AT_MAX: explain_full(text, bytes, rule, census, plan); return;
 	case POLICY_WAITING:
 		snprintf(text, bytes, "%d more wanted, not started yet", plan->lacking);
 		return;

@@ -3,8 +3,9 @@
 /*
  * How many workers to start and how many to retire: a pure function of the rule, the census and the
  * time. It knows no process, no clock, no log. The rules are those of Apache's prefork MPM and
- * php-fpm's dynamic mode, without their one-second tick: all that lacks is started at once, a
- * worker that is starting counts as spare, and the surplus goes when it has lasted. Floor 0.
+ * php-fpm's dynamic and on-demand modes, without their one-second tick: all that lacks is started
+ * at once, a worker that is starting counts as spare unless a connection waits for it already, and
+ * the surplus goes when it has lasted. Floor 0.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@ struct policy_rule {
 	int max_workers;
 	bool dynamic; /* else exactly max_workers */
 	int min_spare, max_spare, start_workers, max_spawn_step;
+	bool grow_on_backlog; /* what waits at the sockets starts workers */
 	int64_t idle_timeout_ms;
 	int64_t spawn_interval_ms; /* least time between two starts */
 };
@@ -25,6 +27,7 @@ struct policy_rule {
 struct policy_census {
 	int starting, unknown, idle, busy;
 	int leaving; /* asked to leave and still there */
+	int waiting; /* connections at the pool's sockets that nobody has accepted; -1: unknown */
 };
 
 /* The last step of growth: what was started when nobody was ready any more. */
@@ -62,6 +65,7 @@ enum policy_reason {
 	POLICY_INITIAL,   /* dynamic: fewer than start_workers, at first */
 	POLICY_SPARE_LOW, /* fewer spare than min_spare_workers */
 	POLICY_OUTRUN,    /* the last step was taken sooner than it came: the next, twice as big */
+	POLICY_BACKLOG,   /* connections wait, and nobody is known to be idle */
 	POLICY_SURPLUS,   /* more idle than max_spare_workers, for idle_timeout */
 	POLICY_ABOVE_MAX, /* more than max_workers: shrunk or drained */
 	POLICY_AT_MAX,    /* more would be started, but max_workers are there */
@@ -90,6 +94,10 @@ void policy_paced(struct policy_memory *memory, int64_t now_ms);
 /* When the next start may be: after the back-off, and spawn_interval after the last one. */
 int64_t policy_start_allowed_at(
 	const struct policy_memory *memory, const struct policy_rule *rule, int64_t deterred_until);
+/* Are idle ones to be retired now, unless a connection waits? That is worth a look at the sockets:
+ * nobody looks there while somebody is idle. */
+bool policy_surplus_due(const struct policy_memory *memory, const struct policy_rule *rule,
+	const struct policy_census *census, int64_t now_ms);
 /* "2 idle + 1 starting < min_spare_workers 5: starting 2" */
 void policy_explain(char *text, size_t bytes, const struct policy_rule *rule,
 	const struct policy_census *census, const struct policy_plan *plan);

@@ -39,6 +39,7 @@ static void on_moved(
 		pool->place.moved(pool->place.owner, pool, worker, from, why);
 }
 
+/* Also when a connection waits: it is the last moment to know who is idle. */
 static void on_board_changed(void *context)
 {
 	struct pool *pool = context;
@@ -130,6 +131,7 @@ static void init_parts(struct pool *pool)
 	pool->context.changed = on_fact;
 	pool->context.moved = on_moved;
 	pool->context.pool = pool;
+	pool_demand_open(&pool->demand, loop, on_board_changed, pool);
 	sinks_init(&pool->sinks, (uid_t)-1, (gid_t)-1);
 	pool->hooks = (struct hooks){
 		.loop = loop,
@@ -166,6 +168,7 @@ struct generation *pool_make_generation(struct pool *pool, struct configuration 
 void pool_set_generation(struct pool *pool, struct generation *generation)
 {
 	generation_hold(generation);
+	pool_demand_stop(&pool->demand); /* its sockets may end with it */
 	generation_release(pool->current);
 	pool->current = generation;
 	pool->settings = generation->settings;
@@ -223,6 +226,7 @@ void pool_free(struct pool *pool)
 	}
 	free(pool->slot);
 	ev_timer_stop(pool->place.loop, &pool->timer);
+	pool_demand_close(&pool->demand);
 	hooks_end(&pool->hooks);
 	sinks_fini(&pool->sinks);
 	notify_socket_close(&pool->notify);
@@ -252,7 +256,7 @@ struct policy_rule pool_rule(const struct pool *pool)
 	if (pool->drained)
 		max = pool->drained_to;
 	if (max_spare == SETTING_UNSET)
-		max_spare = max;
+		max_spare = settings->min_spare_workers == 0 ? 0 : max;
 	if (start == SETTING_UNSET)
 		start = settings->min_spare_workers;
 	return (struct policy_rule){
@@ -262,6 +266,7 @@ struct policy_rule pool_rule(const struct pool *pool)
 		.max_spare = clamp(max_spare, max),
 		.start_workers = clamp(start, max),
 		.max_spawn_step = (int)settings->max_spawn_step,
+		.grow_on_backlog = pool_settings_grow_on_backlog(settings),
 		.idle_timeout_ms = settings->idle_timeout_ms,
 		.spawn_interval_ms = settings->spawn_interval_ms,
 	};

@@ -18,6 +18,7 @@
 #include "launch.h"
 #include "notify_socket.h"
 #include "policy.h"
+#include "pool_demand.h"
 #include "rate_limit.h"
 #include "roll.h"
 #include "stream.h"
@@ -77,6 +78,7 @@ struct pool {
 	struct hooks hooks;
 	struct notify_socket notify;
 
+	struct pool_demand demand;
 	struct policy_memory memory;
 	struct backoff failures; /* of the program */
 	struct backoff machine;  /* fork refused, descriptors used up, ... */

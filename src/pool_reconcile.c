@@ -310,6 +310,11 @@ static int64_t deterred_until(const struct pool *pool)
 							  : pool->machine.until;
 }
 
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static int64_t start(struct pool *pool, const struct policy_plan *plan, int64_t now_ms)
 {
 	if (plan->start + plan->lacking == 0)
@@ -330,11 +335,20 @@ static int serving(const struct policy_census *census)
 }
 
 static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
-	const struct policy_census *census, int64_t now_ms)
+	struct policy_census *census, int64_t now_ms)
 {
-	struct policy_plan plan =
-		policy_decide(&pool->memory, rule, census, deterred_until(pool), now_ms);
+	const struct demand_view view = {
+		.generation = pool->current,
+		.rule = rule,
+		.census = census,
+		.retiring = policy_surplus_due(&pool->memory, rule, census, now_ms),
+		.now_ms = now_ms,
+	};
+	struct policy_plan plan;
 	int64_t rolled_at;
+
+	census->waiting = pool_demand_look(&pool->demand, &view);
+	plan = policy_decide(&pool->memory, rule, census, deterred_until(pool), now_ms);
 
 	tell(pool, rule, census, &plan, now_ms);
 	/* What a roll began with may stay until it has ended. */
@@ -342,10 +356,11 @@ static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
 		retire(pool, plan.retire_any, false, pool->decision, now_ms);
 	if (plan.retire_idle > 0)
 		retire(pool, plan.retire_idle, true, pool->decision, now_ms);
-	plan.wake_at = start(pool, &plan, now_ms);
+	plan.wake_at =
+		sooner(start(pool, &plan, now_ms), pool_demand_watch(&pool->demand, &view, &plan));
 	rolled_at = pool_roll_advance(
 		pool, policy_start_allowed_at(&pool->memory, rule, deterred_until(pool)), now_ms);
-	return rolled_at < plan.wake_at ? rolled_at : plan.wake_at;
+	return sooner(rolled_at, plan.wake_at);
 }
 
 /* How many have to be ready for the first time. Of a dynamic pool's start_workers some may have

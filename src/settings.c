@@ -39,6 +39,16 @@ bool pool_settings_dynamic(const struct pool_settings *pool)
 	return pool->min_spare_workers != SETTING_UNSET;
 }
 
+bool pool_settings_serve(const struct pool_settings *pool)
+{
+	return pool->sockets.count > 0 || pool->standard_input.kind == STDIO_SOCKET;
+}
+
+bool pool_settings_grow_on_backlog(const struct pool_settings *pool)
+{
+	return pool->grow_on_backlog && pool_settings_dynamic(pool) && pool_settings_serve(pool);
+}
+
 void settings_free(struct settings *settings)
 {
 	if (!settings)

@@ -148,6 +148,10 @@ const struct pool_settings *settings_pool(const struct settings *settings, const
 bool pool_settings_use(const struct pool_settings *pool, const char *socket);
 /* Has the pool min_spare_workers, so that its number follows the load? */
 bool pool_settings_dynamic(const struct pool_settings *pool);
+/* Has it sockets? */
+bool pool_settings_serve(const struct pool_settings *pool);
+/* Do connections that wait there start workers? */
+bool pool_settings_grow_on_backlog(const struct pool_settings *pool);
 
 void settings_free(struct settings *settings);
 

@@ -173,18 +173,37 @@ static void check_socket(const struct settings *settings, size_t index, struct f
 
 /* --- [pool:NAME] ------------------------------------------------------------------------- */
 
+/* The one of the two keys that was set, so that the fault is shown where it was made. */
+static const char *given_of(const struct fault_place *place, const char *key, const char *other)
+{
+	return !fault_place_given(place, key) && fault_place_given(place, other) ? other : key;
+}
+
+/* On demand means: by what waits at a socket. */
+static void check_demand(const struct fault_place *place, const struct pool_settings *pool)
+{
+	static const char *const of_sockets[] = {"grow_on_backlog", NULL};
+
+	if (pool->min_spare_workers == 0 && !pool_settings_serve(pool))
+		fault_place_add(place, "min_spare_workers",
+			"0 (workers on demand) needs sockets, or a socket as stdin");
+	else if (pool->min_spare_workers == 0 && !pool->grow_on_backlog)
+		fault_place_add(place, given_of(place, "grow_on_backlog", "min_spare_workers"),
+			"min_spare_workers 0 (workers on demand) needs grow_on_backlog");
+	else if (!pool_settings_serve(pool))
+		warn_useless(place, of_sockets, "without sockets");
+}
+
 static void check_sizes(const struct fault_place *place, const struct pool_settings *pool)
 {
-	static const char *const of_dynamic[] = {
-		"max_spare_workers", "start_workers", "max_spawn_step", "idle_timeout", NULL};
+	static const char *const of_dynamic[] = {"max_spare_workers", "start_workers",
+		"max_spawn_step", "grow_on_backlog", "idle_timeout", NULL};
 
 	if (!pool_settings_dynamic(pool)) {
 		warn_useless(place, of_dynamic, "without min_spare_workers");
 		return;
 	}
-	if (pool->min_spare_workers == 0)
-		fault_place_add(place, "min_spare_workers",
-			"0 (workers on demand) is not available in this version");
+	check_demand(place, pool);
 	if (pool->min_spare_workers > pool->max_workers)
 		fault_place_add(place, "min_spare_workers", "is more than max_workers (%lld)",
 			(long long)pool->max_workers);
@@ -195,12 +214,6 @@ static void check_sizes(const struct fault_place *place, const struct pool_setti
 		pool->max_spare_workers < pool->min_spare_workers)
 		fault_place_add(place, "max_spare_workers", "is less than min_spare_workers (%lld)",
 			(long long)pool->min_spare_workers);
-}
-
-/* The one of the two keys that was set, so that the fault is shown where it was made. */
-static const char *given_of(const struct fault_place *place, const char *key, const char *other)
-{
-	return !fault_place_given(place, key) && fault_place_given(place, other) ? other : key;
 }
 
 static void check_times(const struct fault_place *place, const struct pool_settings *pool)
@@ -229,9 +242,7 @@ static void check_times(const struct fault_place *place, const struct pool_setti
 
 static void check_ready(const struct fault_place *place, const struct pool_settings *pool)
 {
-	bool serves = pool->sockets.count > 0 || pool->standard_input.kind == STDIO_SOCKET;
-
-	if (pool->ready == READY_ALIVE && serves)
+	if (pool->ready == READY_ALIVE && pool_settings_serve(pool))
 		fault_place_warn(place, "ready",
 			"a reload cannot know whether a worker serves its sockets, only that it "
 			"lives");

@@ -28,8 +28,19 @@ static const struct {
 	{POOL "min_spare_workers=11\n",
 		"t:3: [pool:p] min_spare_workers: is more than max_workers (10)\n"},
 	{POOL "min_spare_workers=0\n",
-		"t:3: [pool:p] min_spare_workers: 0 (workers on demand) is not available in this "
-		"version\n"},
+		"t:3: [pool:p] min_spare_workers: 0 (workers on demand) needs sockets, or a socket "
+		"as stdin\n"},
+	{POOL "min_spare_workers=0\nsockets=s\n" SOCKET, ""},
+	{POOL "min_spare_workers=0\nstdin=socket:s\n" SOCKET, ""},
+	{POOL "min_spare_workers=0\nsockets=s\ngrow_on_backlog=no\n" SOCKET,
+		"t:5: [pool:p] grow_on_backlog: min_spare_workers 0 (workers on demand) needs "
+		"grow_on_backlog\n"},
+	{POOL "min_spare_workers=1\nsockets=s\ngrow_on_backlog=no\n" SOCKET, ""},
+	{POOL "min_spare_workers=1\ngrow_on_backlog=no\n",
+		"t:4: [pool:p] grow_on_backlog: warning: has no effect without sockets\n"},
+	{POOL "grow_on_backlog=no\n",
+		"t:3: [pool:p] grow_on_backlog: warning: has no effect without "
+		"min_spare_workers\n"},
 	{POOL "min_spare_workers=3\nmax_spare_workers=2\nstart_workers=11\n",
 		"t:4: [pool:p] max_spare_workers: is less than min_spare_workers (3)\n"
 		"t:5: [pool:p] start_workers: is more than max_workers (10)\n"},
