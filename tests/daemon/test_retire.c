@@ -29,6 +29,8 @@ static int start(const char *program, const char *argument, const char *keys)
 
 	config("[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\n"
 	       "min_uptime = 20ms\nerr_respawn_interval = 20ms\nsockets = tcp\n"
+	       /* sanitized programs may search for leaks for ever once TERM has come */
+	       "environment = ASAN_OPTIONS=detect_leaks=0\n"
 	       "command = %s %s\n%s",
 		port, worker_named(program), argument, keys);
 	daemon_start();
