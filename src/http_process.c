@@ -80,9 +80,9 @@ static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int events)
 
 static int spawn(struct http_process *http, int channel_fd, int null_fd, struct errmsg *err)
 {
-	static char name[] = "preforkd-http";
-	static char *const argv[] = {name, NULL};
-	static char *environment[] = {NULL};
+	char name[] = "preforkd-http";
+	char *const argv[] = {name, NULL};
+	char *environment[] = {NULL};
 	const int fd[FD_COUNT] = {
 		null_fd, STDOUT_FILENO, STDERR_FILENO, channel_fd, http->listener.fd};
 	const struct spawn_plan plan = {

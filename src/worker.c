@@ -117,6 +117,7 @@ static void get_ready(struct worker *worker, int64_t now_ms)
 	histogram_add(&worker->context->tally->start_to_ready,
 		(double)(now_ms - worker->times.started_at) / 1000);
 	set_state(worker, WORKER_EVENT_GOT_READY, now_ms);
+	worker->context->changed(worker->context->pool);
 }
 
 /* To the worker, or to its whole group; a group that is not there yet (it was forked this moment)
