@@ -322,7 +322,7 @@ int64_t pool_roll_advance(struct pool *pool, int64_t start_allowed_at, int64_t n
 		.surge = surge_of(pool->settings, spare.max_workers),
 		.spawn_interval_ms = spare.spawn_interval_ms,
 	};
-	const int64_t proven_at = proof_at(pool, &census);
+	int64_t wake_at = proof_at(pool, &census);
 	struct roll_plan plan;
 
 	if (census.old_ready + census.new_ready + census.new_starting == 0)
@@ -330,6 +330,8 @@ int64_t pool_roll_advance(struct pool *pool, int64_t start_allowed_at, int64_t n
 	plan = roll_decide(&pool->replaced, &rule, &census, start_allowed_at, now_ms);
 	retire(pool, &plan, now_ms);
 	if (plan.start > 0)
-		plan.start = pool_start_workers(pool, plan.start, true, now_ms);
-	return proven_at < plan.wake_at ? proven_at : plan.wake_at;
+		pool_start_workers(pool, plan.start, true, now_ms);
+	if (backoff_waiting(&pool->machine, now_ms) && pool->machine.until < wake_at)
+		wake_at = pool->machine.until;
+	return wake_at < plan.wake_at ? wake_at : plan.wake_at;
 }
