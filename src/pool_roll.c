@@ -19,11 +19,13 @@ static bool obsolete(const struct pool *pool, const struct worker *worker)
 	return worker->generation != pool->current && !worker->generation->kept;
 }
 
+/* One that waits to take another's place does so first, even when its own time has come. */
 bool pool_outdated(const struct pool *pool, const struct worker *worker)
 {
 	if (!worker_present(worker))
 		return false;
-	return obsolete(pool, worker) || worker->recycle != RECYCLE_NOT;
+	return obsolete(pool, worker) ||
+	       (worker->recycle != RECYCLE_NOT && !worker->replacement);
 }
 
 static bool serving(const struct worker *worker)
@@ -214,7 +216,7 @@ void pool_roll_settle(struct pool *pool, int64_t now_ms)
 	const struct roll_census census = pool_roll_census(pool);
 
 	release_replacements(pool, roll_superfluous(&census));
-	for (int i = 0; i < pool->slot_count && census.old_starting > 0; i++) {
+	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
 
 		if (worker_present(worker) && serving(worker) && worker->ready_at == 0 &&
