@@ -224,6 +224,9 @@ void pool_roll_settle(struct pool *pool, int64_t now_ms)
 			worker_retire(worker, pool->roll.signal_number,
 				"of another generation, and not ready", now_ms);
 	}
+	/* Given up, and nothing is left to be replaced. */
+	if (!pool->roll.on && census.old_ready == 0)
+		pool->roll.held = 0;
 }
 
 static const char *why_replaced(struct pool *pool, const struct worker *worker)
@@ -281,6 +284,9 @@ static void retire(struct pool *pool, const struct roll_plan *plan, int64_t now_
 		worker_retire(worker, worker->recycle == RECYCLE_NOT ? pool->roll.signal_number : 0,
 			why_replaced(pool, worker), now_ms);
 		roll_retired(&pool->replaced, now_ms);
+		/* It may have been the last one that held up the end of a roll given up. */
+		if (!pool->roll.on && pool->roll.held > 0)
+			pool_mark_dirty(pool);
 	}
 }
 
