@@ -273,11 +273,15 @@ static void retire(struct pool *pool, int count, bool idle_only, const char *why
 	order = memory_alloc((size_t)pool->slot_count * sizeof(*order));
 	memcpy(order, pool->slot, (size_t)pool->slot_count * sizeof(*order));
 	qsort(order, (size_t)pool->slot_count, sizeof(*order), pool_compare_retire);
-	for (int i = 0; i < count && i < pool->slot_count; i++) {
+	for (int i = 0; i < pool->slot_count && count > 0; i++) {
 		const int rank = pool_retire_rank(order[i]);
 
 		if (rank > 3 || (idle_only && rank > 0))
 			break;
+		/* It was not counted. */
+		if (in_waiting(order[i]))
+			continue;
+		count--;
 		worker_retire(order[i], idle_only ? 0 : pool->leave_signal, why, now_ms);
 	}
 	free(order);

@@ -335,6 +335,9 @@ int64_t pool_roll_advance(struct pool *pool, int64_t start_allowed_at, int64_t n
 
 	if (census.old_ready + census.new_ready + census.new_starting == 0)
 		return ROLL_NEVER;
+	/* The spare rules have retired those that they were for: they are to know. */
+	if (roll_superfluous(&census) > 0)
+		pool_mark_dirty(pool);
 	plan = roll_decide(&pool->replaced, &rule, &census, start_allowed_at, now_ms);
 	retire(pool, &plan, now_ms);
 	if (plan.start > 0)
