@@ -74,6 +74,8 @@ static void plan_starts(struct roll_plan *plan, const struct roll_rule *rule,
 		return;
 	}
 	plan->start = rule->spawn_interval_ms > 0 ? 1 : wanted;
+	if (plan->start < wanted && now_ms + rule->spawn_interval_ms < plan->wake_at)
+		plan->wake_at = now_ms + rule->spawn_interval_ms;
 }
 
 struct roll_plan roll_decide(const struct roll_memory *memory, const struct roll_rule *rule,
