@@ -307,7 +307,7 @@ static int64_t proof_at(const struct pool *pool, const struct roll_census *censu
 {
 	int64_t first_at = ROLL_NEVER;
 
-	if (census->proven || census->new_ready == 0)
+	if (census->proven || census->old_ready == 0)
 		return first_at;
 	for (int i = 0; i < pool->slot_count; i++) {
 		const struct worker *worker = pool->slot[i];

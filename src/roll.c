@@ -37,7 +37,8 @@ static void plan_retirements(struct roll_plan *plan, const struct roll_memory *m
 {
 	int wanted;
 
-	if (!census->proven)
+	/* Where nobody is to stay, there is nobody to wait for. */
+	if (!census->proven && rule->max_workers > 0)
 		return;
 	plan->taking = at_most(census->new_ready, census->old_ready);
 	wanted = plan->taking + surplus(rule, census);
