@@ -23,7 +23,7 @@ struct generation {
 	struct worker_limits limits;
 	struct launch launch;
 	bool proven; /* one of its workers got ready and stayed min_uptime */
-	bool kept;   /* not the current one, and yet not to be replaced */
+	uint64_t beside; /* beside this one its ready workers are not to be replaced; 0: none */
 };
 
 /* The pool's section of the configuration, made ready to start workers from. The place's sockets

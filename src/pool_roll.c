@@ -16,7 +16,11 @@
 
 static bool obsolete(const struct pool *pool, const struct worker *worker)
 {
-	return worker->generation != pool->current && !worker->generation->kept;
+	const struct generation *generation = worker->generation;
+
+	if (generation == pool->current)
+		return false;
+	return generation->beside != pool->current->number || worker->ready_at == 0;
 }
 
 /* One that waits to take another's place does so first, even when its own time has come. */
@@ -124,9 +128,6 @@ void pool_roll_begin(struct pool *pool, struct generation *to, int signal_number
 	pool->offset = 0;
 	pool->drained = false;
 	pool->gave_up = false;
-	for (int i = 0; i < pool->slot_count; i++)
-		if (worker_present(pool->slot[i]))
-			pool->slot[i]->generation->kept = false;
 	aim_at(pool, to);
 	backoff_forget(&pool->failures);
 }
@@ -151,7 +152,8 @@ void pool_roll_back(struct pool *pool, bool keep)
 
 	if (!pool->roll.from)
 		return;
-	given_up->kept = keep;
+	if (keep)
+		given_up->beside = pool->roll.from->number;
 	backoff_forget(&pool->failures);
 	pool->offset = pool->roll.from_offset;
 	aim_at(pool, pool->roll.from);
