@@ -333,6 +333,8 @@ void pool_resume(struct pool *pool)
 void pool_remove(struct pool *pool)
 {
 	pool->removed = true;
+	pool->roll.on = false;
+	pool->roll.failures = 0;
 	pool_drain(pool, 0);
 }
 

@@ -142,7 +142,7 @@ void pool_roll_commit(struct pool *pool)
 {
 	forget_way_back(pool);
 	pool->roll.on = false;
-	pool->roll.held = 0;
+	pool->roll.held = pool->roll.failures = 0;
 	pool_mark_dirty(pool);
 }
 
