@@ -364,6 +364,17 @@ static void take_extension(struct worker *worker, int64_t extend_us, int64_t now
 		worker->times.extended_until = until;
 }
 
+/* It goes by itself; who says so and stays gets the signal in the end. */
+static void begin_leaving(struct worker *worker, int64_t now_ms)
+{
+	if (worker->leaving)
+		return;
+	worker->leaving = true;
+	worker->times.leaving_at = now_ms;
+	if (worker->retire_signal == 0)
+		worker->retire_signal = worker->generation->settings->stop_signal;
+}
+
 void worker_notified(struct worker *worker, const struct notify_message *message, int64_t now_ms)
 {
 	if (worker->ended || worker->record.state == WORKER_KILLED)
@@ -379,7 +390,7 @@ void worker_notified(struct worker *worker, const struct notify_message *message
 	if (message->ready)
 		take_ready_message(worker, now_ms);
 	if (message->stopping)
-		worker->leaving = true;
+		begin_leaving(worker, now_ms);
 	if (message->watchdog_trigger && worker->record.state != WORKER_STOPPING)
 		end_hung(worker, "says itself that it hangs (WATCHDOG=trigger)", now_ms);
 }
@@ -393,7 +404,10 @@ static void do_due(struct worker *worker, enum worker_due due, int64_t now_ms)
 	case DUE_HEARTBEAT: end_hung(worker, "no sign of life within timeout", now_ms); return;
 	case DUE_REQUEST: end_long_job(worker, now_ms); return;
 	case DUE_EXPIRED: expire(worker); return;
-	case DUE_SIGNAL: soft_signal(worker, worker->retire_signal, now_ms); return;
+	case DUE_SIGNAL:
+		worker->asked = true;
+		soft_signal(worker, worker->retire_signal, now_ms);
+		return;
 	case DUE_KILL:
 		worker_kill(worker,
 			worker->times.hung ? "hung" : "did not leave within stop_timeout", now_ms);

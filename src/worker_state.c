@@ -97,6 +97,16 @@ static int64_t patient(const struct worker_times *times, int64_t at)
 	return at > times->extended_until ? at : times->extended_until;
 }
 
+/* Who said that it leaves has so long for it as one that is asked to. */
+static void consider_leaving(const struct worker_times *times, const struct worker_limits *limits,
+	enum worker_due *first, int64_t *first_at)
+{
+	if (times->leaving_at > 0)
+		consider(DUE_SIGNAL,
+			patient(times, later(times->leaving_at, limits->stop_timeout_ms)), first,
+			first_at);
+}
+
 static enum worker_due due_while_serving(enum worker_activity activity,
 	const struct worker_times *times, const struct worker_limits *limits, int64_t *at)
 {
@@ -109,6 +119,7 @@ static enum worker_due due_while_serving(enum worker_activity activity,
 		consider(DUE_REQUEST, later(times->job_at, limits->request_timeout_ms), &due, at);
 	if (times->expires_at > 0)
 		consider(DUE_EXPIRED, times->expires_at, &due, at);
+	consider_leaving(times, limits, &due, at);
 	return due;
 }
 
@@ -124,6 +135,7 @@ static enum worker_due due_while_starting(
 		consider(DUE_START_TIMEOUT,
 			patient(times, later(times->started_at, limits->start_timeout_ms)), &due,
 			at);
+	consider_leaving(times, limits, &due, at);
 	return due;
 }
 

@@ -65,6 +65,7 @@ struct worker_times {
 	int64_t sign_at;      /* last sign of life: a byte of its own changed */
 	int64_t job_at;       /* begin of the job it is busy with */
 	int64_t retired_at;   /* asked to retire */
+	int64_t leaving_at;   /* said that it leaves by itself; 0: never */
 	int64_t signalled_at; /* last soft signal */
 	int64_t killed_at;
 	int64_t extended_until; /* it asked for more time (EXTEND_TIMEOUT_USEC); 0: never */
@@ -90,7 +91,7 @@ enum worker_due {
 	DUE_HEARTBEAT,     /* no sign of life: hung */
 	DUE_REQUEST,       /* too long with one job */
 	DUE_EXPIRED,       /* has reached max_lifetime: to be replaced */
-	DUE_SIGNAL,        /* retiring and still busy: the soft signal goes out all the same */
+	DUE_SIGNAL,        /* still busy with retiring or leaving: the soft signal goes out */
 	DUE_KILL,          /* has not left by the soft signal */
 	DUE_UNKILLABLE,    /* has not even left by KILL: say so */
 };
