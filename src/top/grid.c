@@ -97,10 +97,12 @@ void pen_format(struct pen *pen, enum style style, const char *format, ...)
 void pen_left(struct pen *pen, enum style style, int width, const char *text)
 {
 	struct pen column = *pen;
+	int end = pen->column + width < pen->limit ? pen->column + width : pen->limit;
 
-	column.limit = pen->column + width < pen->limit ? pen->column + width : pen->limit;
+	column.limit = end;
 	pen_text(&column, style, text);
-	pen->column = pen->column + width < pen->limit ? pen->column + width : pen->limit;
+	pen->column = column.column;
+	pen_glyph(pen, style, L' ', end - column.column);
 }
 
 void pen_right(struct pen *pen, enum style style, int width, const char *text)

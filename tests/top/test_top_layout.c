@@ -186,6 +186,34 @@ START_TEST(the_column_it_is_sorted_by_stays)
 }
 END_TEST
 
+/* Without gaps between the columns. */
+START_TEST(the_heading_is_one_band)
+{
+	struct top_model *model = world_model(world_status(1, 60, 60));
+	struct history history = {NULL, 0};
+	struct view view = {.scroll = 0};
+	struct scene scene = {model, &history, &view, 5000, "", NULL, ""};
+	struct grid *grid = grid_new(40, 120, true);
+	int headings = 0;
+
+	layout_draw(grid, &scene);
+	for (int row = 0; row < grid->rows; row++) {
+		int styled = 0;
+
+		for (int column = 0; column < grid->columns; column++) {
+			unsigned char style = grid_cell(grid, row, column)->style;
+
+			styled += style == STYLE_HEADING || style == STYLE_SORTED;
+		}
+		ck_assert(styled == 0 || styled == grid->columns);
+		headings += styled > 0;
+	}
+	ck_assert_int_eq(headings, 1);
+	grid_free(grid);
+	model_free(model);
+}
+END_TEST
+
 START_TEST(the_board_says_what_it_leaves_out)
 {
 	struct top_model *model = world_model(world_status(1, 3, 5000));
@@ -262,6 +290,7 @@ int main(void)
 	tcase_add_test(tests, all_is_seen_on_a_usual_screen);
 	tcase_add_test(tests, a_small_screen_shows_what_matters);
 	tcase_add_loop_test(tests, the_column_it_is_sorted_by_stays, 0, VIEW_COLUMN_COUNT);
+	tcase_add_test(tests, the_heading_is_one_band);
 	tcase_add_test(tests, the_board_says_what_it_leaves_out);
 	tcase_add_test(tests, plain_text_says_the_same);
 	tcase_add_test(tests, a_pen_keeps_inside);
