@@ -52,13 +52,14 @@ static inline void describe(
 
 	snprintf(text, 400,
 		"%s max %d spare %d-%d start %d step %d interval %d; "
-		"starting %d unknown %d idle %d busy %d leaving %d; "
+		"starting %d unknown %d idle %d busy %d leaving %d waiting %d; "
 		"start %d retire idle %d any %d lacking %d reason %d wake %lld now %lld",
 		rule->dynamic ? "dynamic" : "static", rule->max_workers, rule->min_spare,
 		rule->max_spare, rule->start_workers, rule->max_spawn_step,
 		(int)rule->spawn_interval_ms, census->starting, census->unknown, census->idle,
-		census->busy, census->leaving, plan->start, plan->retire_idle, plan->retire_any,
-		plan->lacking, plan->reason, (long long)plan->wake_at, (long long)world->now);
+		census->busy, census->leaving, census->waiting, plan->start, plan->retire_idle,
+		plan->retire_any, plan->lacking, plan->reason, (long long)plan->wake_at,
+		(long long)world->now);
 }
 
 /* What a plan may never do, whatever came before. NULL: it is well. */
@@ -84,6 +85,24 @@ static inline const char *fault_in_numbers(
 		return "starts and retires at once";
 	if (plan->start > 1 && world->rule.spawn_interval_ms > 0)
 		return "more than one start an interval";
+	return NULL;
+}
+
+static inline const char *fault_in_demand(const struct world *world, const struct policy_plan *plan)
+{
+	const struct policy_census *census = &world->census;
+	int queue = smaller(census->waiting, world->rule.max_spawn_step);
+
+	if (plan->retire_idle > 0 && census->waiting > 0)
+		return "retires somebody while a connection waits";
+	if (plan->reason != POLICY_BACKLOG)
+		return NULL;
+	if (!world->rule.dynamic || !world->rule.grow_on_backlog || census->waiting <= 0)
+		return "grows by a queue that it does not know";
+	if (census->idle > 0)
+		return "grows by a queue although somebody is idle";
+	if (census->starting + plan->start > queue + world->rule.min_spare)
+		return "starts more than wait";
 	return NULL;
 }
 
@@ -122,6 +141,8 @@ static inline void check_plan(const struct world *world, const struct policy_pla
 	const char *fault = fault_in_numbers(world, plan);
 	char text[400];
 
+	if (!fault)
+		fault = fault_in_demand(world, plan);
 	if (!fault)
 		fault = fault_in_time(world, plan);
 	if (!fault)

@@ -1,7 +1,8 @@
 /*
  * The spare rules against every small census, every short sequence of events, and long random ones
- * in which workers die, starts are refused, rules change and time jumps. What must hold after every
- * single decision is checked in policy_world.h; here also that all comes to rest, as the rule says.
+ * in which workers die, starts are refused, rules change, connections wait and time jumps. What
+ * must hold after every single decision is checked in policy_world.h; here also that all comes to
+ * rest, as the rule says.
  */
 #include <string.h>
 
@@ -84,15 +85,17 @@ static const char *fault_at_rest(const struct world *world, const struct policy_
 	return world->census.idle > rule->max_spare ? "rests with too many idle" : NULL;
 }
 
-/* All boot, finish and leave, and time passes: the pool comes to rest where the rule says. Check's
- * own assertions cost a system call each, too many here. */
+/* All boot, finish and leave, nobody waits, and time passes: the pool comes to rest where the rule
+ * says. Check's own assertions cost a system call each, too many here. */
 static void come_to_rest(struct world world)
 {
 	struct policy_census *census = &world.census;
-	struct policy_plan plan = carry_out(&world, 0);
+	struct policy_plan plan;
 	const char *fault;
 	char text[400];
 
+	census->waiting = 0;
+	plan = carry_out(&world, 0);
 	for (int i = 0; i < 1000 && !at_rest(&world, &plan); i++) {
 		census->idle += census->starting + census->busy;
 		census->starting = census->busy = census->leaving = 0;
@@ -222,6 +225,7 @@ static struct policy_rule random_rule(uint64_t *random)
 	rule.min_spare = smaller((int)test_random_below(random, choices), rule.max_spare);
 	rule.start_workers = (int)test_random_below(random, choices);
 	rule.max_spawn_step = 1 + (int)test_random_below(random, 40);
+	rule.grow_on_backlog = test_random_below(random, 2);
 	rule.idle_timeout_ms = (int64_t)test_random_below(random, 2000);
 	rule.spawn_interval_ms =
 		test_random_below(random, 3) ? 0 : (int64_t)test_random_below(random, 100);
@@ -238,6 +242,8 @@ static void random_step(struct world *world, int64_t *wake_at, uint64_t *random)
 		event = EVENT_NONE;
 	while (times-- > 0)
 		happen(world, event, *wake_at);
+	if (test_random_below(random, 3) == 0)
+		world->census.waiting = (int)test_random_below(random, 50) - 1;
 	if (test_random_below(random, 3) == 0)
 		world->now += (int64_t)test_random_below(random, 50);
 	if (test_random_below(random, 100) == 0)
