@@ -22,7 +22,7 @@ struct generation {
 	const struct pool_settings *settings; /* the configuration's */
 	struct worker_limits limits;
 	struct launch launch;
-	bool proven; /* one of its workers got ready and stayed min_uptime */
+	bool proven;     /* one of its workers got ready and stayed min_uptime */
 	uint64_t beside; /* beside this one its ready workers are not to be replaced; 0: none */
 };
 

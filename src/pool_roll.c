@@ -28,8 +28,7 @@ bool pool_outdated(const struct pool *pool, const struct worker *worker)
 {
 	if (!worker_present(worker))
 		return false;
-	return obsolete(pool, worker) ||
-	       (worker->recycle != RECYCLE_NOT && !worker->replacement);
+	return obsolete(pool, worker) || (worker->recycle != RECYCLE_NOT && !worker->replacement);
 }
 
 static bool serving(const struct worker *worker)

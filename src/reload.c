@@ -261,6 +261,8 @@ static void end(struct supervisor *supervisor, enum reload_state state, int64_t 
 	else
 		log_error(NULL, "%s failed, the old configuration goes on: %s", reload->action,
 			reload->reason.text);
+	if (supervisor->phase == PHASE_RUNNING)
+		service_manager_ready(&supervisor->manager);
 	tell_end(supervisor);
 }
 
@@ -347,6 +349,7 @@ static void begin(struct supervisor *supervisor, int64_t now_ms)
 	struct prepared prepared = {0};
 
 	reload->asked = false;
+	service_manager_reloading(&supervisor->manager);
 	reload->action = reload->asked_kind == RELOAD_ALL ? "reload" : "reconfigure";
 	reload->pool = NULL;
 	reload->begun_ms = now_ms;

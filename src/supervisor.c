@@ -184,6 +184,7 @@ static void become_ready(struct supervisor *supervisor)
 	if (pidfile_write(&supervisor->pidfile, &err) < 0)
 		log_error(NULL, "pid_file: %s", err.text);
 	log_notice(NULL, "ready: the first workers of every pool are there");
+	service_manager_ready(&supervisor->manager);
 	tell_starter(supervisor, EX_OK, "");
 }
 
@@ -220,6 +221,19 @@ static void finish(struct supervisor *supervisor, int64_t now_ms)
 	if (strangers_kill(&supervisor->strangers, is_ours, supervisor) == 0 ||
 		now_ms >= supervisor->clear_until)
 		ev_break(supervisor->loop, EVBREAK_ALL);
+}
+
+/* One line for `systemctl status`. */
+static void tell_status(struct supervisor *supervisor)
+{
+	int workers = 0;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		workers += supervisor->pool[i]->present;
+	service_manager_status(&supervisor->manager, "%d workers in %zu pools%s%s", workers,
+		supervisor->pool_count,
+		supervisor->reload.state == RELOAD_ROLLING ? ", reloading" : "",
+		supervisor->reload.state == RELOAD_FAILED ? ", the last reload failed" : "");
 }
 
 static void look_at_phase(struct supervisor *supervisor, int64_t now_ms)
@@ -269,6 +283,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 	reap_strangers(supervisor);
 	reload_look(supervisor, now_ms);
 	control_handler_look(supervisor);
+	tell_status(supervisor);
 	roster_drop_removed(supervisor);
 	look_at_phase(supervisor, now_ms);
 	if (dirty)
@@ -402,12 +417,14 @@ static int supervisor_open(
 		spawn_reports_open(&supervisor->reports, err) < 0 ||
 		control_handler_open(supervisor, err) < 0 || open_http(supervisor, err) < 0)
 		return -1;
+	service_manager_open(&supervisor->manager, supervisor->loop);
 	make_place(supervisor);
 	return open_pools(supervisor, err);
 }
 
 static void supervisor_close(struct supervisor *supervisor)
 {
+	service_manager_close(&supervisor->manager);
 	http_process_close(&supervisor->http);
 	control_handler_close(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)

@@ -21,6 +21,7 @@
 #include "rate_limit.h"
 #include "reload.h"
 #include "runtime_dir.h"
+#include "service_manager.h"
 #include "signals.h"
 #include "spawn.h"
 #include "strangers.h"
@@ -73,6 +74,7 @@ struct supervisor {
 	struct events events;
 	struct control_waits waits;
 	struct http_process http;
+	struct service_manager manager;
 
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;
