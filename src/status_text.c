@@ -125,17 +125,19 @@ static void add_reload(struct text *text, const json_t *document)
 	const json_t *reload = json_object_get(document, "reload");
 	const char *state = string_of(reload, "state"), *reason = string_of(reload, "reason");
 	char ago[STATUS_UNIT_BYTES], took[STATUS_UNIT_BYTES];
+	bool rolls = strcmp(state, "rolling") == 0;
 	size_t begin = text->length;
 
 	if (!*state || strcmp(state, "none") == 0)
 		return;
-	add(text, "last reload: %s", state);
-	if (has_number(reload, "at")) {
+	add(text, "%s: %s", rolls ? "reload" : "last reload", state);
+	if (has_number(reload, "at") && !rolls) {
 		status_duration(ago, number_of(document, "time") - number_of(reload, "at"));
 		add(text, " %s ago", ago);
 	}
 	if (has_number(reload, "duration"))
-		add(text, ", took %s", show(took, status_duration, reload, "duration"));
+		add(text, rolls ? " for %s" : ", took %s",
+			show(took, status_duration, reload, "duration"));
 	if (*reason)
 		add(text, ": %s", reason);
 	end_line(text, begin, 0);

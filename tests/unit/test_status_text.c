@@ -64,7 +64,8 @@ START_TEST(what_is_said)
 		{"{\"pools\":[{\"name\":\"web\",\"workers\":[{}]}]}", "\n     0       0    0 "},
 		{"{\"pools\":[null,3,\"x\",[]],\"name\":[],\"pid\":\"x\",\"reload\":7}", "pid 0"},
 		{"{\"reload\":{\"state\":\"none\"}}", ": , pid 0, up -, preforkd ,\n"},
-		{"{\"reload\":{\"state\":\"rolling\"}}", "last reload: rolling\n"},
+		{"{\"reload\":{\"state\":\"rolling\",\"duration\":2}}",
+			"\nreload: rolling for 2.0s\n"},
 		{"{\"descriptors\":{\"open\":900,\"limit\":1000}}", "900 of 1000 are open\n"},
 		{"{\"log_lines_lost\":3}", "3 lines of the log were lost\n"},
 		{"{\"loop_lag_max\":1.5}", "late by up to 1.5s\n"},
@@ -187,8 +188,9 @@ START_TEST(cleaning_is_final)
 {
 	uint64_t state = test_seed();
 	char text[40], again[40];
+	int rounds = 100000 / (int)test_slowness();
 
-	for (int i = 0; i < 100000; i++) {
+	for (int i = 0; i < rounds; i++) {
 		size_t length = test_random_below(&state, sizeof(text));
 
 		for (size_t j = 0; j < length; j++)
