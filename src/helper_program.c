@@ -7,6 +7,8 @@
 
 #include "memory.h"
 
+#define LIBTOOL_FOLDER "src/libprefork/.libs/"
+
 static char *beside_ourselves(const char *name)
 {
 	char self[PATH_MAX];
@@ -17,17 +19,31 @@ static char *beside_ourselves(const char *name)
 	return length > 0 ? memory_format("%.*s%s", (int)length, self, name) : NULL;
 }
 
-char *helper_program(const char *folder, const char *name)
+static char *find(const char *folder, const char *name, const char *built, int mode)
 {
 	char *installed = memory_format("%s/%s", folder, name), *beside;
 
-	if (access(installed, X_OK) == 0)
+	if (access(installed, mode) == 0)
 		return installed;
-	beside = beside_ourselves(name);
-	if (!beside || access(beside, X_OK) < 0) {
+	beside = beside_ourselves(built);
+	if (!beside || access(beside, mode) < 0) {
 		free(beside);
 		return installed;
 	}
 	free(installed);
 	return beside;
+}
+
+char *helper_program(const char *folder, const char *name)
+{
+	return find(folder, name, name, X_OK);
+}
+
+char *helper_library(const char *folder, const char *name)
+{
+	char *built = memory_format(LIBTOOL_FOLDER "%s", name);
+	char *path = find(folder, name, built, R_OK);
+
+	free(built);
+	return path;
 }

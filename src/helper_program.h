@@ -6,5 +6,7 @@
 /* In the folder where they are installed, or beside our own binary, as in a tree that was only
  * built. malloced; whether it is there shows when it is started. */
 char *helper_program(const char *folder, const char *name);
+/* The same of a library, which libtool builds in a folder of its own. */
+char *helper_library(const char *folder, const char *name);
 
 #endif

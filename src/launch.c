@@ -139,6 +139,19 @@ static void add_sockets(struct words *environment, const struct pool_settings *s
 	free(starter);
 }
 
+/* Before what is preloaded already. The 1 says that the worker is who leads its process group. */
+static void add_auto(struct words *environment, const char *library)
+{
+	const char *others = NULL;
+
+	for (size_t i = 0; i < environment->count; i++)
+		if (starts_with(environment->word[i], "LD_PRELOAD="))
+			others = environment->word[i] + strlen("LD_PRELOAD=");
+	set_formatted(environment, "LD_PRELOAD", "%s%s%s", library, others && *others ? ":" : "",
+		others ? others : "");
+	set_formatted(environment, "PREFORKD_AUTO", "1");
+}
+
 static void build_environment(struct launch *launch, const struct launch_place *place)
 {
 	const struct pool_settings *settings = launch->settings;
@@ -159,6 +172,8 @@ static void build_environment(struct launch *launch, const struct launch_place *
 		set_formatted(environment, "NOTIFY_SOCKET", "%s", place->notify_address);
 	if (settings->sockets.count > 0)
 		add_sockets(environment, settings, place->sockets);
+	if (settings->auto_scoreboard && place->scoreboard_path)
+		add_auto(environment, place->auto_library);
 	launch->envp = memory_alloc((environment->count + ENV_NUMBERS + 1) * sizeof(char *));
 	memcpy(launch->envp, environment->word, environment->count * sizeof(char *));
 }
@@ -287,6 +302,17 @@ static int expand(struct launch *launch, int slot, struct errmsg *err)
 	return 0;
 }
 
+static int check_auto(
+	const struct pool_settings *settings, const struct launch_place *place, struct errmsg *err)
+{
+	if (!settings->auto_scoreboard || !place->scoreboard_path)
+		return 0;
+	if (place->auto_library && access(place->auto_library, R_OK) == 0)
+		return 0;
+	return errmsg_errno(err, "auto_scoreboard: %s",
+		place->auto_library ? place->auto_library : "its library");
+}
+
 int launch_init(struct launch *launch, const struct pool_settings *settings,
 	const struct launch_place *place, struct errmsg *err)
 {
@@ -294,6 +320,10 @@ int launch_init(struct launch *launch, const struct pool_settings *settings,
 	launch->null_fd = sys_open("/dev/null", O_RDWR | O_CLOEXEC, 0);
 	if (launch->null_fd < 0)
 		return errmsg_errno(err, "/dev/null");
+	if (check_auto(settings, place, err) < 0) {
+		launch_fini(launch);
+		return -1;
+	}
 	if (users_resolve(&launch->identity, settings->user, settings->group, &settings->groups,
 		    err) < 0) {
 		launch_fini(launch);

@@ -45,6 +45,7 @@ struct launch_place {
 	const struct startup_limits *found_limits; /* as we found them */
 	const char *scoreboard_path;               /* NULL: none */
 	const char *notify_address;                /* for NOTIFY_SOCKET; NULL: none */
+	const char *auto_library;                  /* that auto_scoreboard preloads */
 };
 
 /* One worker's own numbers and descriptors. */

@@ -280,6 +280,7 @@ static int supervise(const struct arguments *arguments, struct settings *setting
 	const struct supervisor_options options = {
 		.version = PACKAGE_VERSION,
 		.helper_folder = HELPER_FOLDER,
+		.library_folder = LIBRARY_FOLDER,
 		.config_path = arguments->config,
 		.log_level = arguments->log_level,
 		.daemon = arguments->daemon,

@@ -329,6 +329,21 @@ static void check_environment(const struct fault_place *place, const struct word
 	}
 }
 
+/* Its heartbeat is the worker's own, which this worker knows nothing of. */
+static void check_auto(const struct fault_place *place, const struct pool_settings *pool)
+{
+	const bool serves = pool->sockets.count > 0 || pool->standard_input.kind == STDIO_SOCKET;
+
+	if (!pool->auto_scoreboard)
+		return;
+	if (pool->timeout_ms > 0)
+		fault_place_add(place, "timeout",
+			"auto_scoreboard gives no sign of life while a program works: use "
+			"request_timeout");
+	if (!serves)
+		fault_place_warn(place, "auto_scoreboard", "has no effect without sockets");
+}
+
 static void check_pool(const struct settings *settings, size_t index, struct faults *faults)
 {
 	const struct pool_settings *pool = &settings->pools[index];
@@ -338,6 +353,7 @@ static void check_pool(const struct settings *settings, size_t index, struct fau
 	check_sizes(&place, pool);
 	check_times(&place, pool);
 	check_ready(&place, pool);
+	check_auto(&place, pool);
 	check_recycling(&place, pool);
 	check_sockets(&place, pool);
 	check_command(&place, pool);

@@ -344,9 +344,12 @@ static int open_runtime_dir(
 
 static void make_place(struct supervisor *supervisor)
 {
+	supervisor->auto_library =
+		helper_library(supervisor->options->library_folder, "libprefork-auto.so");
 	supervisor->place = (struct pool_place){
 		.loop = supervisor->loop,
 		.launch = {.name = supervisor->name,
+			.auto_library = supervisor->auto_library,
 			.found_limits = supervisor->options->found_limits},
 		.scoreboard_folder = supervisor->runtime_dir.path,
 		.reports = &supervisor->reports,
@@ -437,6 +440,7 @@ static void supervisor_close(struct supervisor *supervisor)
 	runtime_dir_close(&supervisor->runtime_dir);
 	signals_close(&supervisor->signals);
 	free(supervisor->name);
+	free(supervisor->auto_library);
 	strangers_forget(&supervisor->strangers);
 	if (!supervisor->loop)
 		return;

@@ -43,10 +43,11 @@ struct supervisor_starter {
 /* How it was called: what no configuration says, and a reload keeps. */
 struct supervisor_options {
 	const char *version;
-	const char *helper_folder; /* where preforkd-http is installed */
-	const char *config_path;   /* as it was given: the current folder never changes */
-	int log_level;             /* -1: the configuration's */
-	bool daemon;               /* nobody reads standard error: syslog instead */
+	const char *helper_folder;  /* where preforkd-http is installed */
+	const char *library_folder; /* where libprefork-auto.so is */
+	const char *config_path;    /* as it was given: the current folder never changes */
+	int log_level;              /* -1: the configuration's */
+	bool daemon;                /* nobody reads standard error: syslog instead */
 	const struct startup_limits *found_limits;
 	struct passed_sockets *passed;            /* empty once the sockets are open */
 	const struct supervisor_starter *starter; /* NULL: nobody waits */
@@ -58,7 +59,8 @@ struct supervisor {
 	const struct supervisor_options *options;
 	struct configuration *configuration; /* in force; held */
 	struct reload reload;
-	char *name; /* of the instance: the first configuration's; owned */
+	char *auto_library; /* owned */
+	char *name;         /* of the instance: the first configuration's; owned */
 	struct ev_loop *loop;
 	ev_prepare prepare;
 	ev_idle again; /* runs while some pool is not done: the loop must not sleep */
