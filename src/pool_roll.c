@@ -31,9 +31,11 @@ bool pool_outdated(const struct pool *pool, const struct worker *worker)
 	return obsolete(pool, worker) || (worker->recycle != RECYCLE_NOT && !worker->replacement);
 }
 
+/* Neither asked to leave nor about to leave by itself. */
 static bool serving(const struct worker *worker)
 {
-	return worker->record.state == WORKER_STARTING || worker->record.state == WORKER_READY;
+	return !worker->leaving &&
+	       (worker->record.state == WORKER_STARTING || worker->record.state == WORKER_READY);
 }
 
 static int *place_of(
@@ -41,7 +43,7 @@ static int *place_of(
 {
 	const bool ready = worker->ready_at != 0;
 
-	if (!serving(worker) || worker->leaving)
+	if (!serving(worker))
 		return &census->leaving;
 	if (pool_outdated(pool, worker))
 		return ready ? &census->old_ready : &census->old_starting;
@@ -250,8 +252,8 @@ static struct worker *choose(const struct pool *pool)
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
 
-		if (!worker_present(worker) || !serving(worker) || worker->leaving ||
-			worker->ready_at == 0 || !pool_outdated(pool, worker))
+		if (!worker_present(worker) || !serving(worker) || worker->ready_at == 0 ||
+			!pool_outdated(pool, worker))
 			continue;
 		if (!best || pool_compare_retire(&worker, &best) < 0)
 			best = worker;
@@ -266,7 +268,7 @@ static void take_place(struct pool *pool)
 		struct worker *worker = pool->slot[i];
 
 		if (!worker->replacement || !worker_present(worker) || worker->ready_at == 0 ||
-			!serving(worker) || worker->leaving)
+			!serving(worker))
 			continue;
 		worker->replacement = false;
 		return;
