@@ -124,7 +124,7 @@ const struct option options[] = {
 		"an exit before this age is a failure", .flags = OPTION_INFINITE),
 	POOL("crash_loop", ENUM, crash_loop, "first", RUNNING,
 		"backoff, first or exit: whether the supervisor gives up", .names = crash_loop_rules),
-	POOL("ready", ENUM, ready, "auto", RUNNING,
+	POOL("ready", ENUM, ready, "auto", WORKERS,
 		"auto, alive, scoreboard or notify: when a worker counts as ready", .names = ready_rules),
 	POOL("start_timeout", DURATION, start_timeout_ms, "60s", RUNNING,
 		"a worker that is not ready by then is killed", .min = 1, .max = DURATION_MAX),
