@@ -457,7 +457,7 @@ static char *random_configuration(uint64_t *random)
 {
 	static const char *const fixed[] = {"min_spare_workers", "max_spare_workers",
 		"start_workers", "max_workers", "start_timeout", "min_uptime", "stdin",
-		"err_respawn_interval", "err_respawn_max", NULL};
+		"err_respawn_interval", "err_respawn_max", "timeout", NULL};
 	char *text = NULL;
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
