@@ -14,6 +14,8 @@
  *range, dup2), then blocking auto_server parent WORD...	runs auto_server WORD... as a child
  *	auto_server wrapped COMMAND	lets sh run the command, then serves
  *	auto_server late MS		serves after so long
+ *	auto_server handler HOW		handles USR1, restarting calls or not (restart, interrupt);
+ *exits 7 when accept(2) was interrupted
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +257,24 @@ static void late(char **argument)
 	blocking();
 }
 
+static void note_signal(int signal_number)
+{
+	(void)signal_number;
+}
+
+static void handler(char **argument)
+{
+	struct sigaction action = {.sa_handler = note_signal};
+	int fd;
+
+	if (strcmp(argument[0], "restart") == 0)
+		action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &action, NULL);
+	while ((fd = accept(LISTENER, NULL, NULL)) >= 0)
+		serve(fd);
+	exit(errno == EINTR ? 7 : 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -273,6 +293,7 @@ int main(int argc, char **argv)
 		{"parent", NULL, parent},
 		{"wrapped", NULL, wrapped},
 		{"late", NULL, late},
+		{"handler", NULL, handler},
 	};
 
 	alarm(FORGOTTEN_SEC);

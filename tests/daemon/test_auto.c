@@ -2,6 +2,7 @@
  * is compared with what their clients did. */
 #include "harness.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,6 +377,49 @@ START_TEST(a_child_that_dies_leaves_nothing_busy)
 }
 END_TEST
 
+START_TEST(a_signal_interrupts_accept_as_the_program_wants)
+{
+	SKIP_UNLESS(world_make(false), "no library was built");
+	pid_t restarting = world_run(0, auto_server(), "handler", "restart");
+	pid_t interrupted = world_run(1, auto_server(), "handler", "interrupt");
+
+	WAIT_FOR(world_state(0) == '_' && world_state(1) == '_');
+	nap_ms(50);
+	kill(restarting, SIGUSR1);
+	kill(interrupted, SIGUSR1);
+	ck_assert_int_eq(program_wait(interrupted), 7);
+	expect_one_job();
+	world_end(restarting);
+}
+END_TEST
+
+/* What one worker saw waiting, another may take. */
+START_TEST(workers_that_share_a_socket_are_all_idle_at_the_end)
+{
+	pid_t workers[WORLD_SLOTS], clients[3];
+	uint64_t seed = test_seed();
+
+	SKIP_UNLESS(world_make(false), "no library was built");
+	for (int i = 0; i < WORLD_SLOTS; i++)
+		workers[i] = world_run(i, auto_server(), ways[_i]);
+	for (int i = 0; i < 3; i++) {
+		clients[i] = fork();
+		if (clients[i] == 0) {
+			seed += (uint64_t)i;
+			client_load(REQUESTS, 1, &seed);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(program_wait(clients[i]), 0);
+	for (int i = 0; i < WORLD_SLOTS; i++)
+		WAIT_FOR(world_state(i) == '_');
+	WAIT_FOR(world_jobs(0) + world_jobs(1) + world_jobs(2) + world_jobs(3) == 3 * REQUESTS);
+	for (int i = 0; i < WORLD_SLOTS; i++)
+		world_end(workers[i]);
+}
+END_TEST
+
 START_TEST(a_connection_without_a_request_is_no_job)
 {
 	SKIP_UNLESS(world_make(false), "no library was built");
@@ -413,6 +457,8 @@ int main(void)
 	tcase_add_test(besides, another_program_does_not_pass_the_library_on);
 	tcase_add_test(besides, says_nothing_before_it_waits_for_connections);
 	tcase_add_test(besides, a_child_that_dies_leaves_nothing_busy);
+	tcase_add_test(besides, a_signal_interrupts_accept_as_the_program_wants);
+	tcase_add_loop_test(serving, workers_that_share_a_socket_are_all_idle_at_the_end, 0, WAYS);
 	tcase_add_loop_test(besides, a_connection_without_a_request_is_no_job, 0, WAYS);
 	return harness_main(suite);
 }
