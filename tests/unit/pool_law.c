@@ -4,6 +4,7 @@
  */
 #include "pool_law.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "backoff.h"
+#include "generation.h"
+#include "pool_roll.h"
 
 #define FIRST_PID 5000 /* fake_sys.c's */
 
@@ -81,6 +84,37 @@ static void on_signal(pid_t pid, int number, bool group, void *context)
 	}
 }
 
+static int larger(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int smaller(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* How many there may be: with those that a roll found there, and those that stand in for others. */
+static int most_workers(const struct pool *pool)
+{
+	const int max_workers = pool_rule(pool).max_workers;
+	int64_t surge = pool->settings->surge.number;
+
+	if (pool->settings->surge.percent)
+		surge = (surge * max_workers + 99) / 100;
+	return larger(max_workers, pool->roll.held) + larger((int)surge, 1);
+}
+
+/* So many may not become fewer but by themselves. Surplus may go. */
+static int least_ready(const struct pool *pool)
+{
+	const struct policy_rule rule = pool_rule(pool);
+
+	if (pool->stopping)
+		return 0;
+	return rule.dynamic ? rule.max_spare : rule.max_workers;
+}
+
 void law_begin(struct law *law, struct pool_world *world)
 {
 	memset(law, 0, sizeof(*law));
@@ -89,6 +123,7 @@ void law_begin(struct law *law, struct pool_world *world)
 	if (world->pool->settings->spawn_interval_ms > law->longest_wait_ms)
 		law->longest_wait_ms = world->pool->settings->spawn_interval_ms;
 	law->forks = fake_sys_count(FAKE_FORK);
+	law->least = INT_MAX;
 	law_note(law);
 	fake_sys_on_signal(on_signal, law);
 }
@@ -97,10 +132,12 @@ void law_note(struct law *law)
 {
 	const int max_workers = pool_rule(law->world->pool).max_workers;
 
-	if (max_workers > law->max_workers)
-		law->max_workers = max_workers;
-	if (max_workers > law->most_workers)
-		law->most_workers = max_workers;
+	law->max_workers = larger(law->max_workers, most_workers(law->world->pool));
+	law->most_workers = larger(law->most_workers, law->max_workers);
+	law->least = smaller(law->least, least_ready(law->world->pool));
+	if (max_workers < law->asked_for)
+		law->least = 0;
+	law->asked_for = max_workers;
 }
 
 void law_stop(struct law *law, int signal_number)
@@ -157,10 +194,18 @@ static const char *look_at_workers(struct law *law)
 	return NULL;
 }
 
+/* Replacements that have not taken another's place. */
+static int waiting(const struct pool *pool)
+{
+	const struct roll_census census = pool_roll_census(pool);
+
+	return census.new_starting + census.new_ready;
+}
+
 static int lacking(const struct pool_world *world, const struct policy_rule *rule)
 {
 	const int spare = world_count(world, CLASS_STARTING) + world_count(world, CLASS_UNKNOWN) +
-			  world_count(world, CLASS_IDLE);
+			  world_count(world, CLASS_IDLE) - waiting(world->pool);
 
 	if (rule->dynamic)
 		return rule->min_spare - spare;
@@ -186,11 +231,80 @@ static const char *look_at_timer(const struct law *law)
 			return "nobody will see to it that a worker leaves";
 	}
 	if (pool->stopping || pool->gave_up || lacking(law->world, &rule) <= 0 ||
-		pool->present >= rule.max_workers)
+		pool->present - waiting(pool) >= rule.max_workers)
 		return NULL;
 	if (pool->due_at > now_ms + law->longest_wait_ms)
 		return "nobody will start what lacks";
 	return NULL;
+}
+
+static bool any_unkillable(const struct pool *pool)
+{
+	for (int i = 0; i < pool->slot_count; i++)
+		if (worker_present(pool->slot[i]) && pool->slot[i]->times.kill_warned)
+			return true;
+	return false;
+}
+
+/* A roll goes on by itself, unless somebody is in its way for good. */
+static const char *look_at_roll(const struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+	const struct roll_census census = pool_roll_census(pool);
+
+	if (pool->stopping || pool->gave_up)
+		return NULL;
+	if (census.old_starting > 0)
+		return "one that is to be replaced was never ready, and is still there";
+	if (census.old_ready == 0 && census.new_ready + census.new_starting > 0)
+		return "a replacement for nobody";
+	if (census.old_ready > 0 && pool->due_at == WORKER_NEVER && !any_unkillable(pool))
+		return "the replacing stands still";
+	if (law->world->roll != ROLL_ON && census.old_ready == 0 &&
+		census.fresh_starting + census.fresh_ready > pool_rule(pool).max_workers)
+		return "the roll has ended, and there are more than max_workers";
+	return NULL;
+}
+
+static bool is_ready(const struct worker *worker)
+{
+	return worker_present(worker) && worker->ready_at != 0 && !worker->leaving &&
+	       worker->record.state <= WORKER_READY;
+}
+
+/* It ended, was ended for its own fault, or said that it leaves. */
+static bool is_lost(const struct pool *pool, pid_t pid)
+{
+	for (int i = 0; i < pool->slot_count; i++) {
+		const struct worker *worker = pool->slot[i];
+
+		if (worker_present(worker) && worker->record.pid == pid)
+			return worker->times.hung || worker->leaving ||
+			       worker->record.state == WORKER_KILLED;
+	}
+	return true;
+}
+
+static void note_ready(struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+
+	law->ready_count = 0;
+	for (int i = 0; i < pool->slot_count; i++)
+		if (is_ready(pool->slot[i]) && law->ready_count < LAW_SLOTS)
+			law->ready[law->ready_count++] = pool->slot[i]->record.pid;
+}
+
+/* Never fewer ready workers than before, but for those that left by themselves. */
+static const char *look_at_ready(struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+	int expected = smaller(law->ready_count, law->least);
+
+	for (int i = 0; i < law->ready_count; i++)
+		expected -= is_lost(pool, law->ready[i]);
+	note_ready(law);
+	return law->ready_count < expected ? "there are fewer ready workers than before" : NULL;
 }
 
 static const char *look_at_starts(struct law *law)
@@ -200,9 +314,9 @@ static const char *look_at_starts(struct law *law)
 	const bool any = forks > law->forks;
 	int max_workers;
 
-	law_note(law);
 	max_workers = law->max_workers;
-	law->max_workers = pool_rule(pool).max_workers;
+	law->max_workers = most_workers(pool);
+	law->least = least_ready(pool);
 	law->forks = forks;
 	if (pool->stopping && forks != law->stop_forks)
 		return "something was started after the stop";
@@ -220,9 +334,14 @@ const char *law_look(struct law *law)
 		return "a signal went to a stranger";
 	if (fake_sys_zombies() != 0)
 		return "somebody was not reaped";
+	law_note(law);
 	wrong = look_at_workers(law);
 	if (!wrong)
 		wrong = look_at_timer(law);
+	if (!wrong)
+		wrong = look_at_roll(law);
+	if (!wrong)
+		wrong = look_at_ready(law);
 	return wrong ? wrong : look_at_starts(law);
 }
 

@@ -9,7 +9,8 @@
 
 #include "pool_world.h"
 
-#define LAW_PIDS 20000 /* processes in one world at most */
+#define LAW_PIDS  20000 /* processes in one world at most */
+#define LAW_SLOTS 200   /* workers in one world at most */
 
 /* What one process got so far. */
 struct law_process {
@@ -20,9 +21,13 @@ struct law_process {
 
 struct law {
 	struct pool_world *world;
-	unsigned forks;          /* so many at the last look */
-	int max_workers;         /* the highest asked for since then */
-	int most_workers;        /* and ever */
+	unsigned forks;         /* so many at the last look */
+	int max_workers;        /* since then, so many at most may be started */
+	int most_workers;       /* and ever */
+	int asked_for;          /* max_workers at the last event; shrinking costs ready ones */
+	int least;              /* since then, so many have to stay ready, if they were */
+	pid_t ready[LAW_SLOTS]; /* who was ready then */
+	int ready_count;
 	unsigned stops;          /* stops with a signal that were asked for */
 	unsigned stop_forks;     /* forks when the stop began */
 	int64_t longest_wait_ms; /* err_respawn_max and spawn_interval, with jitter */

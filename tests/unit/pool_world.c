@@ -9,12 +9,17 @@
 
 #include "board.h"
 #include "config_world.h"
+#include "generation.h"
 #include "logger.h"
+#include "notify_message.h"
 #include "pool_reconcile.h"
+#include "pool_roll.h"
+#include "settings_compare.h"
 #include "sys.h"
 
-#define TURNS_MAX 10000
-#define DAY_MS    86400000
+#define TURNS_MAX    10000
+#define DAY_MS       86400000
+#define FAILURES_MAX 3 /* reload.c's */
 
 static void on_changed(void *owner)
 {
@@ -47,6 +52,25 @@ static void on_polled(struct ev_loop *loop, ev_check *watcher, int events)
 	world->passed = false;
 }
 
+static void end_roll(struct pool_world *world, enum world_roll roll)
+{
+	configuration_release(world->from);
+	world->from = NULL;
+	world->roll = roll;
+}
+
+static void follow_roll(struct pool_world *world)
+{
+	if (world->roll != ROLL_ON || world->pool->stopping)
+		return;
+	if (world->pool->roll.failures >= FAILURES_MAX) {
+		world_roll_back(world);
+	} else if (pool_rolled(world->pool)) {
+		pool_roll_commit(world->pool);
+		end_roll(world, ROLL_DONE);
+	}
+}
+
 static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
 	struct pool_world *world = watcher->data;
@@ -61,6 +85,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 		pool_take_report(world->pool, &report);
 	if (world->pool->dirty)
 		pool_reconcile(world->pool, sys_now_ms());
+	follow_roll(world);
 	if (world->pool->dirty)
 		ev_idle_start(loop, &world->again);
 }
@@ -74,18 +99,28 @@ static void open_log(struct pool_world *world)
 	ck_assert_msg(logger_open(&settings, &err) == 0, "%s", err.text);
 }
 
+static struct configuration *read_keys(const char *keys, const struct configuration *previous)
+{
+	struct configuration *configuration;
+	char *text = NULL;
+	struct errmsg err;
+
+	ck_assert_int_ge(asprintf(&text, "[pool:web]\ncommand = /bin/true\n%s", keys), 0);
+	configuration = configuration_open(must_parse(text), previous, NULL, &err);
+	ck_assert_msg(configuration != NULL, "%s", err.text);
+	free(text);
+	return configuration;
+}
+
 void world_prepare(struct pool_world *world, const char *keys)
 {
-	char *text = NULL;
 	struct errmsg err;
 
 	*world = (struct pool_world){.board_fd = -1};
 	test_dir_make(&world->dir);
 	open_log(world);
-	ck_assert_int_ge(asprintf(&text, "[pool:web]\ncommand = /bin/true\n%s", keys), 0);
-	world->configuration = configuration_open(must_parse(text), NULL, NULL, &err);
-	ck_assert_ptr_nonnull(world->configuration);
-	free(text);
+	world->keys = strdup(keys);
+	world->configuration = read_keys(keys, NULL);
 	world->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	ev_prepare_init(&world->prepare, on_turn);
 	world->prepare.data = world;
@@ -145,6 +180,9 @@ void world_end(struct pool_world *world)
 	spawn_reports_close(&world->reports);
 	ev_loop_destroy(world->loop);
 	configuration_release(world->configuration);
+	configuration_release(world->from);
+	free(world->keys);
+	free(world->from_keys);
 	logger_close();
 	test_dir_remove(&world->dir);
 	fake_sys_reset();
@@ -268,6 +306,54 @@ unsigned world_signals(pid_t pid)
 	unsigned count = fake_sys_signals_to(pid, 0) + fake_sys_group_signals_to(pid, 0);
 
 	return count - fake_sys_signals_to(pid, SIGCONT) - fake_sys_group_signals_to(pid, SIGCONT);
+}
+
+void world_roll(struct pool_world *world, const char *wanted)
+{
+	char *keys = strdup(wanted ? wanted : world->keys);
+	struct configuration *to = read_keys(keys, world->configuration);
+	struct generation *generation;
+	struct errmsg err;
+
+	generation = pool_make_generation(world->pool, to, &to->settings->pools[0], &err);
+	ck_assert_msg(generation != NULL, "%s", err.text);
+	if (world->roll == ROLL_ON) {
+		configuration_release(world->configuration);
+		free(world->keys);
+	} else {
+		world->from = world->configuration;
+		free(world->from_keys);
+		world->from_keys = world->keys;
+	}
+	world->configuration = to;
+	world->keys = keys;
+	world->roll = ROLL_ON;
+	pool_roll_begin(world->pool, generation, 0);
+	generation_release(generation);
+}
+
+void world_roll_back(struct pool_world *world)
+{
+	struct configuration *given_up = world->configuration;
+
+	ck_assert(world->roll == ROLL_ON);
+	world->configuration = configuration_hold(world->from);
+	pool_roll_back(world->pool,
+		!settings_workers_differ(world->from->settings, &world->from->settings->pools[0],
+			given_up->settings, &given_up->settings->pools[0]));
+	configuration_release(given_up);
+	free(world->keys);
+	world->keys = world->from_keys;
+	world->from_keys = NULL;
+	end_roll(world, ROLL_GIVEN_UP);
+}
+
+void world_notify(struct pool_world *world, int slot, const char *message)
+{
+	struct notify_message said;
+
+	notify_message_read(&said, message, strlen(message));
+	pool_take_message(world->pool, world_pid(world, slot), &said);
 }
 
 int world_logged(const struct pool_world *world, const char *text)

@@ -19,9 +19,14 @@
 #include "test_files.h"
 #include "test_main.h"
 
+enum world_roll { ROLL_NONE, ROLL_ON, ROLL_DONE, ROLL_GIVEN_UP };
+
 struct pool_world {
 	struct test_dir dir;
 	struct configuration *configuration;
+	struct configuration *from; /* held: what a roll under way goes back to */
+	char *keys, *from_keys;     /* of these two */
+	enum world_roll roll;       /* how the last one went */
 	struct ev_loop *loop;
 	ev_prepare prepare;
 	ev_check polled;
@@ -69,6 +74,15 @@ void world_crash(struct pool_world *world, int slot, int signal_number);
 void world_fail_exec(struct pool_world *world, int slot, int error);
 /* Signals that reached the process by its pidfd or by its group; CONT apart. */
 unsigned world_signals(pid_t pid);
+
+/* A roll to another configuration, NULL: the same one, as if the program had changed. From then on
+ * the world looks after it once a turn, as a reload does: until all is replaced, or until three new
+ * workers have failed. */
+void world_roll(struct pool_world *world, const char *keys);
+/* It is given up at once. */
+void world_roll_back(struct pool_world *world);
+/* The worker in the slot says so by its NOTIFY_SOCKET; the pool has not acted on it yet. */
+void world_notify(struct pool_world *world, int slot, const char *message);
 
 /* How often the text stands in the log. */
 int world_logged(const struct pool_world *world, const char *text);
