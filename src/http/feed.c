@@ -103,9 +103,18 @@ bool feed_read(struct feed *feed, int64_t now_ms)
 	return channel_read(&feed->channel, take_line, feed);
 }
 
+int64_t feed_fresh_ms(const struct feed *feed)
+{
+	int64_t cost_ms = feed->took_ms * FEED_COST_FACTOR;
+
+	if (cost_ms < FEED_FRESH_MS)
+		return FEED_FRESH_MS;
+	return cost_ms < FEED_COSTLY_MS ? cost_ms : FEED_COSTLY_MS;
+}
+
 json_t *feed_fresh(const struct feed *feed, int64_t now_ms)
 {
-	return now_ms - feed->status_at_ms < FEED_FRESH_MS ? feed->document : NULL;
+	return now_ms - feed->status_at_ms < feed_fresh_ms(feed) ? feed->document : NULL;
 }
 
 struct blob *feed_event(const struct feed *feed, uint64_t number)

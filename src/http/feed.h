@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #define FEED_FRESH_MS    100  /* a document this young answers everybody */
+#define FEED_COSTLY_MS   900  /* the same, when documents take the supervisor long */
+#define FEED_COST_FACTOR 100  /* a hundredth of the supervisor's time is ours */
 #define FEED_PATIENCE_MS 2000 /* no answer for so long: the supervisor does not answer */
 #define FEED_EVENTS      256  /* kept for those who come later */
 
@@ -39,6 +41,8 @@ void feed_ask(struct feed *feed, int64_t now_ms);
 /* Takes what has come; false: the channel has ended. */
 bool feed_read(struct feed *feed, int64_t now_ms);
 
+/* How long a document serves: as long as it cost, a hundred times, between the bounds above. */
+int64_t feed_fresh_ms(const struct feed *feed);
 /* The newest document when it is fresh, else NULL. */
 json_t *feed_fresh(const struct feed *feed, int64_t now_ms);
 /* NULL when it is no longer kept, or not there yet. */

@@ -8,11 +8,9 @@
 
 #include <string.h>
 
-#define QUIET_MS    500 /* between two requests while nothing happens */
-#define BUSY_MS     900 /* the longest, however slow the supervisor answers */
-#define COST_FACTOR 100 /* the answer's own time is this part of the time between two */
-#define CHANGED_MS  1000
-#define YOUNG_MS    1000 /* a new reader gets a published status that is not older */
+#define QUIET_MS   500 /* between two requests while nothing happens */
+#define CHANGED_MS 1000
+#define YOUNG_MS   1000 /* a new reader gets a published status that is not older */
 
 static const char greeting[] = "retry: 1000\n\n";
 
@@ -64,13 +62,11 @@ int64_t live_due_ms(const struct live *live, const struct feed *feed)
 			live->events_asked != feed->events ||
 			live->fingerprint != feed->fingerprint;
 	int64_t pause_ms = happened ? LIVE_LEAST_MS : QUIET_MS;
-	int64_t cost_ms = feed->took_ms * COST_FACTOR;
+	int64_t fresh_ms = feed_fresh_ms(feed);
 
 	if (live->readers == 0 || feed->asked)
 		return INT64_MAX;
-	if (cost_ms > BUSY_MS)
-		cost_ms = BUSY_MS;
-	return feed->asked_at_ms + (cost_ms > pause_ms ? cost_ms : pause_ms);
+	return feed->asked_at_ms + (fresh_ms > pause_ms ? fresh_ms : pause_ms);
 }
 
 void live_asked(struct live *live, const struct feed *feed)

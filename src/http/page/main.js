@@ -13,7 +13,7 @@ function showTotals(pools) {
 			(memory ? `, ${bytes(memory)}` : '')],
 		['Busy', number(sum(pools, (pool) => pool.busy))],
 		['Idle', number(sum(pools, (pool) => pool.idle))],
-		['Waiting connections', number(waiting('waiting')), `at most ${number(waiting('waiting_max'))}`],
+		['Waiting connections', number(waiting('waiting')), waiting('waiting_max') ? `at most ${number(waiting('waiting_max'))}` : ''],
 		['Jobs a second', rate(sum(pools, (pool) => pool.jobs_per_second)), `${number(sum(pools, (pool) => pool.jobs))} in all`],
 	]);
 }
