@@ -107,11 +107,12 @@ static void aim_at(struct pool *pool, struct generation *to)
 	pool->roll.told_done = pool->roll.told_starting = -1;
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
+		const bool above = worker->replacement;
 
 		worker->replacement = false;
 		if (!worker_present(worker) || !serving(worker))
 			continue;
-		pool->roll.held++;
+		pool->roll.held += !above;
 		ready += worker->ready_at != 0;
 		pool->roll.total += obsolete(pool, worker);
 	}
