@@ -140,7 +140,7 @@ static void hostile(long seconds)
 {
 	static char bytes[LONG_BYTES];
 	static const char *const texts[] = {"READY", "READY=\n\n\n=", "=", "READY=1READY=1",
-		"WATCHDOG=", "EXTEND_TIMEOUT_USEC=99999999999999999999999", "ERRNO=-1",
+		"WATCHDOG=", "EXTEND_TIMEOUT_USEC=-99999999999999999999999", "ERRNO=-1",
 		"STATUS=\x1b[2J\xff\n", "MAINPID=1", "FDSTORE=1\nFDNAME=x", "BARRIER=1"};
 	time_t until = time(NULL) + seconds;
 	unsigned seed = (unsigned)getpid();

@@ -263,7 +263,8 @@ END_TEST
 /* Those that flood do not keep others from being heard. */
 START_TEST(a_flood_does_not_drown_others)
 {
-	config(NOTIFY "max_workers = 1\nsurge = 2\ncommand = %s notify READY=1 hostile 2 touch "
+	config(NOTIFY "max_workers = 1\nstop_timeout = 200ms\ncommand = %s notify READY=1 hostile "
+		      "2 touch "
 		      "@dir@/tired\n"
 		      "[pool:calm]\nready = notify\nmin_uptime = 20ms\nmax_workers = 2\n"
 		      "timeout = 1500ms\n"
