@@ -25,7 +25,7 @@
 #include "users.h"
 
 #define FIRST_SOCKET_FD 3
-#define ENV_NUMBERS     7 /* slot, generation, offset, starter, listen_pid, the watchdog's two */
+#define ENV_NUMBERS     8 /* slot, generation, offset, starter, listen_pid, watchdog's two, auto */
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -139,7 +139,7 @@ static void add_sockets(struct words *environment, const struct pool_settings *s
 	free(starter);
 }
 
-/* Before what is preloaded already. The 1 says that the worker is who leads its process group. */
+/* Before what is preloaded already. PREFORKD_AUTO is a number of each worker's own: its pid. */
 static void add_auto(struct words *environment, const char *library)
 {
 	const char *others = NULL;
@@ -149,7 +149,6 @@ static void add_auto(struct words *environment, const char *library)
 			others = environment->word[i] + strlen("LD_PRELOAD=");
 	set_formatted(environment, "LD_PRELOAD", "%s%s%s", library, others && *others ? ":" : "",
 		others ? others : "");
-	set_formatted(environment, "PREFORKD_AUTO", "1");
 }
 
 static void build_environment(struct launch *launch, const struct launch_place *place)
@@ -387,6 +386,10 @@ const struct spawn_plan *launch_prepare(
 		*number++ = launch->listen_pid;
 	}
 	number = add_watchdog(launch, number);
+	if (launch->settings->auto_scoreboard && worker->scoreboard_fd >= 0) {
+		snprintf(launch->auto_pid, sizeof(launch->auto_pid), "PREFORKD_AUTO=%-12s", "");
+		*number++ = launch->auto_pid;
+	}
 	*number = NULL;
 	return &launch->plan;
 }

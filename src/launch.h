@@ -35,7 +35,7 @@ struct launch {
 	char slot[LAUNCH_NUMBER_BYTES], generation[LAUNCH_NUMBER_BYTES + 16],
 		offset[LAUNCH_NUMBER_BYTES + 16], starter[LAUNCH_NUMBER_BYTES + 16],
 		listen_pid[LAUNCH_NUMBER_BYTES], watchdog_pid[LAUNCH_NUMBER_BYTES],
-		watchdog[LAUNCH_NUMBER_BYTES + 16];
+		auto_pid[LAUNCH_NUMBER_BYTES], watchdog[LAUNCH_NUMBER_BYTES + 16];
 };
 
 /* Where a pool's workers live. */

@@ -56,7 +56,7 @@ static const char *const step_names[] = {
 };
 
 /* The variables that name the process they are meant for. */
-static const char *const pid_variables[] = {"LISTEN_PID=", "WATCHDOG_PID="};
+static const char *const pid_variables[] = {"LISTEN_PID=", "PREFORKD_AUTO=", "WATCHDOG_PID="};
 #define PID_VARIABLES (sizeof(pid_variables) / sizeof(pid_variables[0]))
 
 /* What the child works with; made by the parent, whose memory it may be. */

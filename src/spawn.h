@@ -28,7 +28,8 @@ struct identity;
 struct spawn_plan {
 	const char *path; /* of the program, found already */
 	char *const *argv;
-	/* LISTEN_PID and WATCHDOG_PID in it get the child's pid, if SPAWN_PID_BLANKS is there */
+	/* LISTEN_PID, PREFORKD_AUTO and WATCHDOG_PID in it get the child's pid, if SPAWN_PID_BLANKS
+	 * is there */
 	char **envp;
 	/* descriptors by their number in the child; all others are CLOEXEC */
 	const int *fd; /* fd[i] becomes descriptor i */
