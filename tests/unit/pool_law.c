@@ -115,19 +115,6 @@ static int least_ready(const struct pool *pool)
 	return rule.dynamic ? rule.max_spare : rule.max_workers;
 }
 
-void law_begin(struct law *law, struct pool_world *world)
-{
-	memset(law, 0, sizeof(*law));
-	law->world = world;
-	law->longest_wait_ms = world->pool->settings->err_respawn_max_ms;
-	if (world->pool->settings->spawn_interval_ms > law->longest_wait_ms)
-		law->longest_wait_ms = world->pool->settings->spawn_interval_ms;
-	law->forks = fake_sys_count(FAKE_FORK);
-	law->least = INT_MAX;
-	law_note(law);
-	fake_sys_on_signal(on_signal, law);
-}
-
 void law_note(struct law *law)
 {
 	const int max_workers = pool_rule(law->world->pool).max_workers;
@@ -194,22 +181,35 @@ static const char *look_at_workers(struct law *law)
 	return NULL;
 }
 
-/* Replacements that have not taken another's place. */
-static int waiting(const struct pool *pool)
+/* Replacements that have not taken another's place do not count yet. */
+static int count_placed(const struct pool *pool, enum worker_class class)
 {
-	const struct roll_census census = pool_roll_census(pool);
+	int count = 0;
 
-	return census.new_starting + census.new_ready;
+	for (int i = 0; i < pool->slot_count; i++)
+		count += worker_counts_as(pool->slot[i]) == class &&
+			 (!pool->slot[i]->replacement || class == CLASS_LEAVING);
+	return count;
 }
 
-static int lacking(const struct pool_world *world, const struct policy_rule *rule)
+static int lacking(const struct pool *pool, const struct policy_rule *rule)
 {
-	const int spare = world_count(world, CLASS_STARTING) + world_count(world, CLASS_UNKNOWN) +
-			  world_count(world, CLASS_IDLE) - waiting(world->pool);
+	const int spare = count_placed(pool, CLASS_STARTING) + count_placed(pool, CLASS_UNKNOWN) +
+			  count_placed(pool, CLASS_IDLE);
 
 	if (rule->dynamic)
 		return rule->min_spare - spare;
-	return rule->max_workers - spare - world_count(world, CLASS_BUSY);
+	return rule->max_workers - spare - count_placed(pool, CLASS_BUSY);
+}
+
+/* There is no room for one more. */
+static bool is_full(const struct pool *pool, const struct policy_rule *rule)
+{
+	int count = 0;
+
+	for (enum worker_class class = CLASS_STARTING; class <= CLASS_LEAVING; class ++)
+		count += count_placed(pool, class);
+	return count >= rule->max_workers;
 }
 
 /* Every need that is not met has a timer armed, and so has everybody who must leave. */
@@ -230,8 +230,7 @@ static const char *look_at_timer(const struct law *law)
 			pool->due_at == WORKER_NEVER)
 			return "nobody will see to it that a worker leaves";
 	}
-	if (pool->stopping || pool->gave_up || lacking(law->world, &rule) <= 0 ||
-		pool->present - waiting(pool) >= rule.max_workers)
+	if (pool->stopping || pool->gave_up || lacking(pool, &rule) <= 0 || is_full(pool, &rule))
 		return NULL;
 	if (pool->due_at > now_ms + law->longest_wait_ms)
 		return "nobody will start what lacks";
@@ -266,10 +265,11 @@ static const char *look_at_roll(const struct law *law)
 	return NULL;
 }
 
+/* Serves, and not only until it may take another's place. */
 static bool is_ready(const struct worker *worker)
 {
 	return worker_present(worker) && worker->ready_at != 0 && !worker->leaving &&
-	       worker->record.state <= WORKER_READY;
+	       !worker->replacement && worker->record.state <= WORKER_READY;
 }
 
 /* It ended, was ended for its own fault, or said that it leaves. */
@@ -285,26 +285,44 @@ static bool is_lost(const struct pool *pool, pid_t pid)
 	return true;
 }
 
+/* Of those that were there at the last look, and of those that came since. */
+static int count_lost(const struct law *law)
+{
+	const struct pool *pool = law->world->pool;
+	int count = 0;
+
+	for (int i = 0; law->serving[i]; i++)
+		count += is_lost(pool, law->serving[i]);
+	for (pid_t pid = law->last_pid + 1; pid <= fake_sys_last_pid(); pid++)
+		count += is_lost(pool, pid);
+	return count;
+}
+
 static void note_ready(struct law *law)
 {
 	const struct pool *pool = law->world->pool;
+	int serving = 0;
 
-	law->ready_count = 0;
-	for (int i = 0; i < pool->slot_count; i++)
-		if (is_ready(pool->slot[i]) && law->ready_count < LAW_SLOTS)
-			law->ready[law->ready_count++] = pool->slot[i]->record.pid;
+	law->ready = 0;
+	for (int i = 0; i < pool->slot_count; i++) {
+		const struct worker *worker = pool->slot[i];
+
+		law->ready += is_ready(worker);
+		if (worker_present(worker) && worker->record.state <= WORKER_READY &&
+			serving < LAW_SLOTS)
+			law->serving[serving++] = worker->record.pid;
+	}
+	law->serving[serving] = 0;
+	law->last_pid = fake_sys_last_pid();
 }
 
 /* Never fewer ready workers than before, but for those that left by themselves. */
 static const char *look_at_ready(struct law *law)
 {
-	const struct pool *pool = law->world->pool;
-	int expected = smaller(law->ready_count, law->least);
+	const int expected = smaller(law->ready, law->least) - count_lost(law);
 
-	for (int i = 0; i < law->ready_count; i++)
-		expected -= is_lost(pool, law->ready[i]);
 	note_ready(law);
-	return law->ready_count < expected ? "there are fewer ready workers than before" : NULL;
+	return law->ready < expected ? "there are fewer ready workers than before" : NULL;
 }
 
 static const char *look_at_starts(struct law *law)
@@ -323,6 +341,20 @@ static const char *look_at_starts(struct law *law)
 	if (any && pool->present > max_workers)
 		return "a worker too many was started";
 	return NULL;
+}
+
+void law_begin(struct law *law, struct pool_world *world)
+{
+	memset(law, 0, sizeof(*law));
+	law->world = world;
+	law->longest_wait_ms = world->pool->settings->err_respawn_max_ms;
+	if (world->pool->settings->spawn_interval_ms > law->longest_wait_ms)
+		law->longest_wait_ms = world->pool->settings->spawn_interval_ms;
+	law->forks = fake_sys_count(FAKE_FORK);
+	law->least = INT_MAX;
+	law_note(law);
+	note_ready(law);
+	fake_sys_on_signal(on_signal, law);
 }
 
 const char *law_look(struct law *law)

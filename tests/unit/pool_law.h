@@ -21,13 +21,14 @@ struct law_process {
 
 struct law {
 	struct pool_world *world;
-	unsigned forks;         /* so many at the last look */
-	int max_workers;        /* since then, so many at most may be started */
-	int most_workers;       /* and ever */
-	int asked_for;          /* max_workers at the last event; shrinking costs ready ones */
-	int least;              /* since then, so many have to stay ready, if they were */
-	pid_t ready[LAW_SLOTS]; /* who was ready then */
-	int ready_count;
+	unsigned forks;   /* so many at the last look */
+	int max_workers;  /* since then, so many at most may be started */
+	int most_workers; /* and ever */
+	int asked_for;    /* max_workers at the last event; shrinking costs ready ones */
+	int least;        /* since then, so many have to stay ready, if they were */
+	int ready;        /* so many were then */
+	pid_t serving[LAW_SLOTS + 1]; /* who was there, ended by 0 */
+	pid_t last_pid;
 	unsigned stops;          /* stops with a signal that were asked for */
 	unsigned stop_forks;     /* forks when the stop began */
 	int64_t longest_wait_ms; /* err_respawn_max and spawn_interval, with jitter */

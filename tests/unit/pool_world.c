@@ -308,7 +308,7 @@ unsigned world_signals(pid_t pid)
 	return count - fake_sys_signals_to(pid, SIGCONT) - fake_sys_group_signals_to(pid, SIGCONT);
 }
 
-void world_roll(struct pool_world *world, const char *wanted)
+bool world_try_roll(struct pool_world *world, const char *wanted)
 {
 	char *keys = strdup(wanted ? wanted : world->keys);
 	struct configuration *to = read_keys(keys, world->configuration);
@@ -316,7 +316,11 @@ void world_roll(struct pool_world *world, const char *wanted)
 	struct errmsg err;
 
 	generation = pool_make_generation(world->pool, to, &to->settings->pools[0], &err);
-	ck_assert_msg(generation != NULL, "%s", err.text);
+	if (!generation) {
+		configuration_release(to);
+		free(keys);
+		return false;
+	}
 	if (world->roll == ROLL_ON) {
 		configuration_release(world->configuration);
 		free(world->keys);
@@ -330,6 +334,12 @@ void world_roll(struct pool_world *world, const char *wanted)
 	world->roll = ROLL_ON;
 	pool_roll_begin(world->pool, generation, 0);
 	generation_release(generation);
+	return true;
+}
+
+void world_roll(struct pool_world *world, const char *keys)
+{
+	ck_assert(world_try_roll(world, keys));
 }
 
 void world_roll_back(struct pool_world *world)
@@ -353,7 +363,8 @@ void world_notify(struct pool_world *world, int slot, const char *message)
 	struct notify_message said;
 
 	notify_message_read(&said, message, strlen(message));
-	pool_take_message(world->pool, world_pid(world, slot), &said);
+	if (world_pid(world, slot))
+		pool_take_message(world->pool, world_pid(world, slot), &said);
 }
 
 int world_logged(const struct pool_world *world, const char *text)

@@ -79,6 +79,8 @@ unsigned world_signals(pid_t pid);
  * the world looks after it once a turn, as a reload does: until all is replaced, or until three new
  * workers have failed. */
 void world_roll(struct pool_world *world, const char *keys);
+/* false: the machine refused it, and nothing has changed. */
+bool world_try_roll(struct pool_world *world, const char *keys);
 /* It is given up at once. */
 void world_roll_back(struct pool_world *world);
 /* The worker in the slot says so by its NOTIFY_SOCKET; the pool has not acted on it yet. */

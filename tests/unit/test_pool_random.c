@@ -9,12 +9,16 @@
 #include <string.h>
 
 #include "board.h"
+#include "generation.h"
 #include "pool_law.h"
+#include "pool_roll.h"
 
 #define EVENTS     120000
 #define LIFE_MAX   400 /* events in one world */
 #define TRACE_MAX  24  /* events that are told when something is wrong */
 #define HEAL_TURNS 40
+#define ROLL_TURNS 600 /* until a roll has ended, when all are well */
+#define ROLLS_MAX  12  /* in one world */
 
 static const char *const kinds[] = {
 	"max_workers = 3\n",
@@ -23,9 +27,12 @@ static const char *const kinds[] = {
 	"max_workers = 4\nmin_spare_workers = 1\nmax_spare_workers = 2\nidle_timeout = 2s\n",
 	"max_workers = 6\nmin_spare_workers = 2\nstart_workers = 4\nready = scoreboard\n",
 	"max_workers = 5\nmin_spare_workers = 1\nspawn_interval = 700ms\nsignal_group = yes\n",
+	"max_workers = 4\nready = notify\nstart_timeout = 3s\nsurge = 2\nmax_requests = 30\n",
+	"max_workers = 3\nready = scoreboard\nmax_lifetime = 20s\nmax_lifetime_jitter = 10s\n"
+	"spawn_interval = 500ms\nsurge = 50%\n",
 	"max_workers = 2\ntimeout = 1s\ntimeout_signal = ABRT\nstop_signal = INT\n",
 	"max_workers = 3\ntimeout = 2s\nrequest_timeout = 1s\nmin_uptime = infinity\n",
-	"max_workers = 40\nready = scoreboard\n",
+	"max_workers = 40\nready = scoreboard\nsurge = 10%\n",
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -36,6 +43,8 @@ struct life {
 	int trace[TRACE_MAX];
 	unsigned events;
 	bool removed; /* the scoreboard was, once */
+	const char *keys;
+	int rolls;
 };
 
 static int below(struct life *life, int number)
@@ -175,6 +184,42 @@ static void go_on_stopping(struct life *life)
 		law_stop(&life->law, below(life, 2) ? SIGQUIT : 0);
 }
 
+/* To other workers, to another program, or back. */
+static void roll(struct life *life)
+{
+	char keys[500];
+
+	if (life->world.pool->stopping || life->rolls++ > ROLLS_MAX)
+		return;
+	if (life->world.roll == ROLL_ON && below(life, 2)) {
+		world_roll_back(&life->world);
+		return;
+	}
+	if (below(life, 3) == 0) {
+		world_try_roll(&life->world, NULL);
+		return;
+	}
+	snprintf(keys, sizeof(keys), "%senvironment = A=%d\n", life->keys, below(life, 3));
+	world_try_roll(&life->world, keys);
+}
+
+static void recycle(struct life *life)
+{
+	struct pool *pool = life->world.pool;
+
+	if (pool->slot_count > 0 && !pool->stopping)
+		pool_restart_worker(pool, any_slot(life));
+}
+
+static void notify(struct life *life)
+{
+	static const char *const messages[] = {"READY=1", "READY=1", "READY=1", "STOPPING=1",
+		"WATCHDOG=1", "STATUS=well\nEXTEND_TIMEOUT_USEC=500000", "WATCHDOG=trigger"};
+
+	if (life->world.pool->slot_count > 0)
+		world_notify(&life->world, any_slot(life), messages[below(life, 7)]);
+}
+
 static void happen(struct life *life, int event)
 {
 	life->trace[life->events % TRACE_MAX] = event;
@@ -195,6 +240,10 @@ static void happen(struct life *life, int event)
 	case 13: freeze(life); return;
 	case 14: go_on_stopping(life); return;
 	case 15: pool_mark_dirty(life->world.pool); return;
+	case 16: roll(life); return;
+	case 17: recycle(life); return;
+	case 18:
+	case 19: notify(life); return;
 	}
 }
 
@@ -227,6 +276,33 @@ static void write_for_all(struct pool_world *world, int slot, int at, const char
 	close(fd);
 }
 
+/* All workers show that they live, and leave when they are asked to. */
+static void be_well(struct pool_world *world, const char *beat)
+{
+	for (int slot = 0; slot < world->pool->slot_count; slot++) {
+		write_for_all(world, slot, BOARD_STATE_AT, "_");
+		write_for_all(world, slot, BOARD_BEAT_AT, beat);
+		world_notify(world, slot, "READY=1");
+		if (world_pid(world, slot))
+			fake_sys_set_unkillable(world_pid(world, slot), false);
+	}
+	law_show(world);
+	world_pass(world, 900);
+	for (int slot = 0; slot < world->pool->slot_count; slot++)
+		if (world_worker(world, slot) &&
+			(world_worker(world, slot)->record.state >= WORKER_STOPPING ||
+				world_worker(world, slot)->leaving))
+			fake_sys_end_by_signal(world_pid(world, slot), SIGKILL);
+	world_settle(world);
+}
+
+static bool is_rolling(const struct pool_world *world)
+{
+	const struct roll_census census = pool_roll_census(world->pool);
+
+	return world->roll == ROLL_ON || census.old_ready > 0;
+}
+
 /* The machine works again, and so do the workers: the number must come right. */
 static const char *heal(struct life *life)
 {
@@ -240,20 +316,10 @@ static const char *heal(struct life *life)
 	}
 	law_show(world);
 	world_pass(world, 1000);
-	for (int turn = 0; turn < HEAL_TURNS; turn++) {
-		for (int slot = 0; slot < world->pool->slot_count; slot++) {
-			write_for_all(world, slot, BOARD_STATE_AT, "_");
-			write_for_all(world, slot, BOARD_BEAT_AT, turn % 2 ? "x" : "y");
-			if (world_pid(world, slot))
-				fake_sys_set_unkillable(world_pid(world, slot), false);
-		}
-		law_show(world);
-		world_pass(world, 900);
-		for (int slot = 0; slot < world->pool->slot_count; slot++)
-			if (world_worker(world, slot) &&
-				world_worker(world, slot)->record.state == WORKER_KILLED)
-				fake_sys_end_by_signal(world_pid(world, slot), SIGKILL);
-	}
+	for (int turn = 0; turn < HEAL_TURNS || (is_rolling(world) && turn < ROLL_TURNS); turn++)
+		be_well(world, turn % 2 ? "x" : "y");
+	if (is_rolling(world))
+		return "the roll does not end";
 	rule = pool_rule(world->pool);
 	serving = world->pool->present - world_count(world, CLASS_LEAVING);
 	if (!rule.dynamic && serving != rule.max_workers)
@@ -270,10 +336,12 @@ static void live(struct life *life, const char *keys, int length)
 	char text[400];
 
 	snprintf(text, sizeof(text), "%scrash_loop = backoff\nstop_timeout = 1500ms\n", keys);
+	life->keys = text;
+	life->rolls = 0;
 	world_begin(&life->world, text);
 	law_begin(&life->law, &life->world);
 	for (int i = 0; i < length && !wrong; i++) {
-		happen(life, below(life, 16));
+		happen(life, below(life, 20));
 		law_note(&life->law);
 		life->events++;
 		if (ends && i == length * 3 / 4)
