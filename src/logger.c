@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "journal.h"
 #include "memory.h"
 #include "outlet.h"
 #include "syslog_socket.h"
@@ -22,7 +23,7 @@
 #define LINE_BYTES    8192 /* longer lines are malloced; those for syslog are cut */
 #define MESSAGE_BYTES 2048
 
-enum target { TARGET_UNSET, TARGET_STDERR, TARGET_FILE, TARGET_SYSLOG };
+enum target { TARGET_UNSET, TARGET_STDERR, TARGET_JOURNAL, TARGET_FILE, TARGET_SYSLOG };
 
 struct logger {
 	enum target target;
@@ -45,12 +46,17 @@ static struct logger logger = LOGGER_INITIAL;
 
 /* --- opening --- */
 
+static void open_stderr(struct logger *new)
+{
+	new->target = journal_listens(STDERR_FILENO) ? TARGET_JOURNAL : TARGET_STDERR;
+	outlet_borrow(&new->outlet, STDERR_FILENO);
+}
+
 static int open_target(
 	struct logger *new, const struct logger_settings *settings, struct errmsg *err)
 {
 	if (strcmp(settings->target, "stderr") == 0) {
-		new->target = TARGET_STDERR;
-		outlet_borrow(&new->outlet, STDERR_FILENO);
+		open_stderr(new);
 		return 0;
 	}
 	if (strcmp(settings->target, "syslog") == 0) {
@@ -121,6 +127,33 @@ uint64_t logger_lost(void)
 
 /* --- one line --- */
 
+/* For the journal: the priority first, and no time, which it adds itself. */
+static void render_for_journal(struct log_line *line, const struct log_record *record)
+{
+	const char *head = journal_priority(record->level);
+	const size_t head_bytes = strlen(head);
+	struct log_line rest = {
+		.bytes = line->bytes + head_bytes, .size = line->size - head_bytes - 1};
+
+	memcpy(line->bytes, head, head_bytes);
+	if (logger.format == LOG_FORMAT_TEXT) {
+		log_format_render_bare(&rest, record);
+		rest.bytes[rest.length++] = '\n';
+	} else {
+		log_format_render(&rest, logger.format, record);
+	}
+	line->length = head_bytes + rest.length;
+	line->wanted = head_bytes + rest.wanted + 1;
+}
+
+static void render(struct log_line *line, const struct log_record *record)
+{
+	if (logger.target == TARGET_JOURNAL)
+		render_for_journal(line, record);
+	else
+		log_format_render(line, logger.format, record);
+}
+
 static int send_to_outlet(const struct log_record *record)
 {
 	char buffer[LINE_BYTES];
@@ -129,13 +162,13 @@ static int send_to_outlet(const struct log_record *record)
 	struct iovec part;
 	int result;
 
-	log_format_render(&line, logger.format, record);
+	render(&line, record);
 	if (line.wanted > line.size)
 		longer = malloc(line.wanted);
 	if (longer) {
 		line.bytes = longer;
 		line.size = line.wanted;
-		log_format_render(&line, logger.format, record);
+		render(&line, record);
 	}
 	part = (struct iovec){.iov_base = line.bytes, .iov_len = line.length};
 	result = outlet_write(&logger.outlet, &part, 1);
@@ -161,11 +194,9 @@ static int send_to_syslog(const struct log_record *record)
 static int send_record(const struct log_record *record)
 {
 	switch (logger.target) {
-	case TARGET_UNSET:
-		outlet_borrow(&logger.outlet, STDERR_FILENO);
-		logger.target = TARGET_STDERR;
-		return send_to_outlet(record);
+	case TARGET_UNSET: open_stderr(&logger); return send_to_outlet(record);
 	case TARGET_STDERR:
+	case TARGET_JOURNAL:
 	case TARGET_FILE: return send_to_outlet(record);
 	case TARGET_SYSLOG: return send_to_syslog(record);
 	}

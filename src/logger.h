@@ -2,10 +2,11 @@
 #define PREFORKD_LOGGER_H
 /*
  * The supervisor's log: to stderr, syslog or a file, as text, logfmt or json, one event a line.
- * Never blocks and never fails: what cannot be written is counted, and the count is written first
- * as soon as writing works again. A stopped terminal, a pipe that nobody reads and a full disk cost
- * lines, not time; a file that was removed is made again within seconds. The one module with a
- * global, its own state. errno survives every call. Floor 1.
+ * Where stderr is systemd's journal, each line begins with its priority. Never blocks and never
+ * fails: what cannot be written is counted, and the count is written first as soon as writing works
+ * again. A stopped terminal, a pipe that nobody reads and a full disk cost lines, not time; a file
+ * that was removed is made again within seconds. The one module with a global, its own state. errno
+ * survives every call. Floor 1.
  *
  * SIGPIPE and SIGXFSZ must be blocked or ignored by the process; what a write of ours raises is
  * taken back before the call returns, so that it is never mistaken for a signal that somebody sent.

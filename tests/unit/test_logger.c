@@ -27,6 +27,7 @@ static void setup(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	setenv("TZ", "UTC", 1);
+	unsetenv("JOURNAL_STREAM");
 	test_dir_make(&dir);
 	stderr_kept = dup(STDERR_FILENO);
 }
@@ -120,6 +121,83 @@ START_TEST(other_formats)
 	ck_assert_ptr_nonnull(strstr(text, "Z level=debug name=app msg=\"a b\"\n{\"time\":\""));
 	ck_assert_ptr_nonnull(
 		strstr(text, "\"level\":\"debug\",\"name\":\"app\",\"message\":\"a b\"}\n"));
+}
+END_TEST
+
+/* Standard error becomes a pipe; JOURNAL_STREAM says that it is the journal's, if wanted. */
+static int listen_to_stderr(bool as_journal)
+{
+	char stream[64];
+	struct stat file;
+	int end[2];
+
+	ck_assert_int_eq(pipe2(end, O_CLOEXEC), 0);
+	ck_assert_int_eq(dup2(end[1], STDERR_FILENO), STDERR_FILENO);
+	close(end[1]);
+	if (!as_journal)
+		return end[0];
+	ck_assert_int_eq(fstat(STDERR_FILENO, &file), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	return end[0];
+}
+
+START_TEST(to_the_journal)
+{
+	const struct log_subject worker = {.pool = "web", .slot = 3, .pid = 12, .age_ms = -1};
+	int end = listen_to_stderr(true);
+
+	log_info(NULL, "not opened yet");
+	ck_assert_int_eq(open_log("stderr", LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT), 0);
+	log_error(&worker, "one");
+	log_warning(NULL, "two\n<0>");
+	log_notice(NULL, "three");
+	log_debug(NULL, "four");
+	text[read(end, text, sizeof(text) - 1)] = '\0';
+	ck_assert_str_eq(text, "<6>not opened yet\n<3>web/3[12]: one\n<4>two\\n<0>\n<5>three\n"
+			       "<7>four\n");
+	ck_assert_int_eq(open_log("stderr", LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT), 0);
+	log_error(NULL, "a b");
+	text[read(end, text, sizeof(text) - 1)] = '\0';
+	ck_assert_ptr_eq(strstr(text, "<3>time="), text);
+	ck_assert_ptr_nonnull(strstr(text, "level=error name=app msg=\"a b\"\n"));
+	close(end);
+}
+END_TEST
+
+START_TEST(long_lines_to_the_journal)
+{
+	static const int lengths[] = {8180, 8187, 8188, 8189, 8190, 8192, 8300, 30000};
+	static char message[30000];
+	int end = listen_to_stderr(true);
+
+	memset(message, 'x', sizeof(message));
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		logger_write_bytes(LOG_LEVEL_ERROR, NULL, message, (size_t)lengths[i]);
+		ck_assert_int_eq(read(end, text, sizeof(text)), 3 + lengths[i] + 1);
+		ck_assert_int_eq(text[3 + lengths[i] - 1], 'x');
+		ck_assert_int_eq(text[3 + lengths[i]], '\n');
+	}
+	close(end);
+}
+END_TEST
+
+START_TEST(not_to_the_journal)
+{
+	static const char *const streams[] = {"", "1", "1:", ":", "x:y", "1:2", "1:2:3"};
+	int end = listen_to_stderr(true), other = listen_to_stderr(false);
+
+	for (size_t i = 0; i <= sizeof(streams) / sizeof(*streams); i++) {
+		/* First of all: what was the journal has been redirected */
+		if (i > 0)
+			setenv("JOURNAL_STREAM", streams[i - 1], 1);
+		ck_assert_int_eq(open_log("stderr", LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+		log_info(NULL, "hello");
+		text[read(other, text, sizeof(text) - 1)] = '\0';
+		ck_assert_str_eq(without_times(), "info hello\n");
+	}
+	close(other);
+	close(end);
 }
 END_TEST
 
@@ -339,6 +417,9 @@ static Suite *logger_suite(void)
 	tcase_add_test(tcase, to_stderr_without_being_opened);
 	tcase_add_test(tcase, to_a_file);
 	tcase_add_test(tcase, other_formats);
+	tcase_add_test(tcase, to_the_journal);
+	tcase_add_test(tcase, not_to_the_journal);
+	tcase_add_test(tcase, long_lines_to_the_journal);
 	tcase_add_test(tcase, long_lines_are_whole);
 	tcase_add_test(tcase, a_target_that_cannot_be_opened);
 	tcase_add_test(tcase, reopened);
