@@ -18,8 +18,6 @@
 #include "startup.h"
 #include "supervisor.h"
 
-#define STOP_MARGIN_MS 5000 /* for the end itself */
-
 static void forward_to_all(struct supervisor *supervisor, const struct signal_rule *rule)
 {
 	int count = 0;
@@ -70,18 +68,6 @@ static void log_stop(const struct supervisor *supervisor, const struct signal_ru
 	}
 }
 
-/* A soft signal and a KILL may each take stop_timeout. */
-static void tell_stopping(struct supervisor *supervisor)
-{
-	int64_t longest_ms = 0;
-
-	for (size_t i = 0; i < supervisor->pool_count; i++)
-		if (supervisor->pool[i]->settings->stop_timeout_ms > longest_ms)
-			longest_ms = supervisor->pool[i]->settings->stop_timeout_ms;
-	service_manager_stopping(&supervisor->manager);
-	service_manager_extend(&supervisor->manager, 2 * longest_ms + STOP_MARGIN_MS);
-}
-
 static void begin_stop(
 	struct supervisor *supervisor, const struct signal_rule *rule, int64_t now_ms)
 {
@@ -89,7 +75,7 @@ static void begin_stop(
 	reload_abandon(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		pool_begin_stop(supervisor->pool[i]);
-	tell_stopping(supervisor);
+	service_manager_stopping(&supervisor->manager);
 	log_stop(supervisor, rule);
 	send_stop(supervisor, rule, now_ms);
 }

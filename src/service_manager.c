@@ -1,10 +1,11 @@
 /*
  * The datagrams of sd_notify(3), sent by hand: one socket, one sendto(2) a message, so that a
- * service manager that does not listen costs nothing. The watchdog is fed from the loop itself: a
- * loop that does not turn does not feed it.
+ * service manager that does not listen costs nothing. The watchdog is fed from the loop itself, and
+ * so is the service manager's patience: a loop that does not turn gets neither. Must not flood it.
  */
 #include "service_manager.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -16,6 +17,11 @@
 #include <unistd.h>
 
 #include "memory.h"
+
+#define PATIENCE_SEC   5 /* how often; each asks for three times as much */
+#define PATIENCE_TEXT  "EXTEND_TIMEOUT_USEC=15000000"
+#define STATUS_GAP_SEC 1
+#define USEC_DIGITS    18
 
 static void send_text(struct service_manager *manager, const char *text)
 {
@@ -42,14 +48,64 @@ static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
 	send_text(timer->data, "WATCHDOG=1");
 }
 
+static void on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	send_text(timer->data, PATIENCE_TEXT);
+}
+
+static void be_patient(struct service_manager *manager, bool wanted)
+{
+	if (manager->fd < 0)
+		return;
+	if (wanted)
+		ev_timer_again(manager->loop, &manager->patience);
+	else
+		ev_timer_stop(manager->loop, &manager->patience);
+}
+
+static void tell_status(struct service_manager *manager)
+{
+	if (strcmp(manager->newer, manager->status) == 0)
+		return;
+	memcpy(manager->status, manager->newer, sizeof(manager->status));
+	send_text(manager, manager->status);
+	ev_timer_set(&manager->status_gap, STATUS_GAP_SEC, 0);
+	ev_timer_start(manager->loop, &manager->status_gap);
+}
+
+static void on_status_gap(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	tell_status(timer->data);
+}
+
+/* A variable's value as a number, 0: it is none. */
+static long long variable_number(const char *name)
+{
+	const char *text = getenv(name);
+
+	if (!text || strlen(text) > USEC_DIGITS || text[strspn(text, "0123456789")])
+		return 0;
+	return strtoll(text, NULL, 10);
+}
+
 /* Is the watchdog meant for us? Twice as often as it is wanted, as sd_watchdog_enabled(3) says. */
 static double watchdog_interval(void)
 {
-	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-
-	if (!usec || (pid && strtol(pid, NULL, 10) != getpid()))
+	if (getenv("WATCHDOG_PID") && variable_number("WATCHDOG_PID") != getpid())
 		return 0;
-	return strtod(usec, NULL) / 1e6 / 2;
+	return (double)variable_number("WATCHDOG_USEC") / 1e6 / 2;
+}
+
+static void init_timers(struct service_manager *manager, double watchdog_sec)
+{
+	ev_timer_init(&manager->watchdog, on_watchdog, watchdog_sec, watchdog_sec);
+	ev_timer_init(&manager->patience, on_patience, PATIENCE_SEC, PATIENCE_SEC);
+	ev_timer_init(&manager->status_gap, on_status_gap, STATUS_GAP_SEC, 0);
+	manager->watchdog.data = manager->patience.data = manager->status_gap.data = manager;
 }
 
 void service_manager_open(struct service_manager *manager, struct ev_loop *loop)
@@ -58,8 +114,7 @@ void service_manager_open(struct service_manager *manager, struct ev_loop *loop)
 	const double interval = watchdog_interval();
 
 	*manager = (struct service_manager){.loop = loop, .fd = -1};
-	ev_timer_init(&manager->watchdog, on_watchdog, interval, interval);
-	manager->watchdog.data = manager;
+	init_timers(manager, interval);
 	if (!address || (*address != '/' && *address != '@') ||
 		strlen(address) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return;
@@ -69,23 +124,27 @@ void service_manager_open(struct service_manager *manager, struct ev_loop *loop)
 	manager->address = memory_copy_string(address);
 	if (interval > 0)
 		ev_timer_start(loop, &manager->watchdog);
+	be_patient(manager, true);
 }
 
 void service_manager_status(struct service_manager *manager, const char *format, ...)
 {
-	char status[sizeof(manager->status)] = "STATUS=";
-	const size_t key = strlen(status);
+	char *newer = manager->newer;
+	size_t at;
 	va_list arguments;
 
 	if (manager->fd < 0)
 		return;
+	at = (size_t)sprintf(newer, "STATUS=");
 	va_start(arguments, format);
-	vsnprintf(status + key, sizeof(status) - key, format, arguments);
+	vsnprintf(newer + at, sizeof(manager->newer) - at, format, arguments);
 	va_end(arguments);
-	if (strcmp(status, manager->status) == 0)
-		return;
-	memcpy(manager->status, status, sizeof(status));
-	send_text(manager, status);
+	/* A newline would begin another message */
+	for (; newer[at]; at++)
+		if (iscntrl((unsigned char)newer[at]))
+			newer[at] = ' ';
+	if (!ev_is_active(&manager->status_gap))
+		tell_status(manager);
 }
 
 void service_manager_ready(struct service_manager *manager)
@@ -93,6 +152,7 @@ void service_manager_ready(struct service_manager *manager)
 	char text[64];
 
 	manager->ready = true;
+	be_patient(manager, false);
 	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d", (int)getpid());
 	send_text(manager, text);
 }
@@ -108,19 +168,13 @@ void service_manager_reloading(struct service_manager *manager)
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
 		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	send_text(manager, text);
+	be_patient(manager, true);
 }
 
 void service_manager_stopping(struct service_manager *manager)
 {
-	send_text(manager, "STOPPING=1");
-}
-
-void service_manager_extend(struct service_manager *manager, int64_t ms)
-{
-	char text[64];
-
-	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%lld", (long long)ms * 1000);
-	send_text(manager, text);
+	send_text(manager, "STOPPING=1\n" PATIENCE_TEXT);
+	be_patient(manager, true);
 }
 
 void service_manager_close(struct service_manager *manager)
@@ -128,6 +182,8 @@ void service_manager_close(struct service_manager *manager)
 	if (!manager->loop)
 		return;
 	ev_timer_stop(manager->loop, &manager->watchdog);
+	ev_timer_stop(manager->loop, &manager->patience);
+	ev_timer_stop(manager->loop, &manager->status_gap);
 	if (manager->fd >= 0)
 		close(manager->fd);
 	free(manager->address);

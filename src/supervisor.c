@@ -223,17 +223,27 @@ static void finish(struct supervisor *supervisor, int64_t now_ms)
 		ev_break(supervisor->loop, EVBREAK_ALL);
 }
 
+static const char *state_text(const struct supervisor *supervisor)
+{
+	if (supervisor->phase == PHASE_STARTING)
+		return ", starting";
+	if (supervisor->phase == PHASE_STOPPING)
+		return ", stopping";
+	if (supervisor->reload.state == RELOAD_ROLLING)
+		return ", reloading";
+	return supervisor->reload.state == RELOAD_FAILED ? ", the last reload failed" : "";
+}
+
 /* One line for `systemctl status`. */
 static void tell_status(struct supervisor *supervisor)
 {
+	const size_t pools = supervisor->pool_count;
 	int workers = 0;
 
-	for (size_t i = 0; i < supervisor->pool_count; i++)
+	for (size_t i = 0; i < pools; i++)
 		workers += supervisor->pool[i]->present;
-	service_manager_status(&supervisor->manager, "%d workers in %zu pools%s%s", workers,
-		supervisor->pool_count,
-		supervisor->reload.state == RELOAD_ROLLING ? ", reloading" : "",
-		supervisor->reload.state == RELOAD_FAILED ? ", the last reload failed" : "");
+	service_manager_status(&supervisor->manager, "%d worker%s in %zu pool%s%s", workers,
+		workers == 1 ? "" : "s", pools, pools == 1 ? "" : "s", state_text(supervisor));
 }
 
 static void look_at_phase(struct supervisor *supervisor, int64_t now_ms)
