@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dynamic_pool.h"
+#include "load.h"
 
 #define REQUESTS 20
 
@@ -32,12 +33,12 @@ static const char *example(const char *name)
 	return path;
 }
 
-static bool has_program(const char *name)
+static bool succeeds(const char *command)
 {
-	char command[128];
+	char quiet[160];
 
-	snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
-	return system(command) == 0;
+	snprintf(quiet, sizeof(quiet), "(%s) >/dev/null 2>&1", command);
+	return system(quiet) == 0;
 }
 
 /* What all lines say together. */
@@ -76,19 +77,27 @@ static void expect_stop_unforced(void)
 
 /* --- servers --- */
 
+#define PHP_CAN "php -r 'exit(!class_exists(\"FFI\") || !function_exists(\"pcntl_sigprocmask\"));'"
+
 static const struct {
 	const char *interpreter, *name, *says;
+	const char *needs; /* a command that succeeds where it can run */
+	bool wakes_alone;  /* a connection wakes one worker */
+	bool serves_many;  /* at a time */
 } servers[] = {
-	{"", "hello", "Hello from pid "},
-	{"", "worker", "Hello from C"},
-	{"python3", "worker.py", "Hello from Python"},
-	{"perl", "worker.pl", "Hello from Perl"},
+	{"", "hello", "Hello from pid ", "true", false, false},
+	{"", "worker", "Hello from C", "true", true, false},
+	{"python3", "worker.py", "Hello from Python", "command -v python3", true, false},
+	{"perl", "worker.pl", "Hello from Perl", "command -v perl", true, false},
+	{"ruby", "worker.rb", "Hello from Ruby", "command -v ruby", true, false},
+	{"php", "worker.php", "Hello from PHP", PHP_CAN, true, false},
+	{"node", "worker.js", "Hello from Node", "command -v node", false, true},
 };
 #define SERVERS (int)(sizeof(servers) / sizeof(servers[0]))
 
 static bool can_run(int server)
 {
-	return !*servers[server].interpreter || has_program(servers[server].interpreter);
+	return succeeds(servers[server].needs);
 }
 
 START_TEST(serves_and_counts_its_jobs)
@@ -119,9 +128,9 @@ START_TEST(is_busy_while_it_serves_and_finishes_when_asked_to_leave)
 	WAIT_FOR(in_state('_') == 1);
 	for (int i = 0; i < 2; i++) {
 		fds[i] = port_connect(port);
-		WAIT_FOR(in_state('W') == i + 1);
+		WAIT_FOR(in_state('W') >= (servers[_i].serves_many ? 1 : i + 1));
 	}
-	WAIT_FOR(worker_count() >= 3 && in_state('_') >= 1);
+	WAIT_FOR(worker_count() > in_state('W') && in_state('_') >= 1);
 	daemon_kill(SIGTERM);
 	nap_ms(100);
 	for (int i = 0; i < 2; i++)
@@ -140,6 +149,61 @@ START_TEST(goes_when_it_is_surplus)
 
 	WAIT_FOR(retirements() == 3 && worker_count() == 1);
 	ck_assert_ptr_nonnull(http_get(port, "/"));
+	expect_stop_unforced();
+}
+END_TEST
+
+/* How often the workers that wait went to sleep, all together. */
+static long sleeps(void)
+{
+	pid_t pids[MANY_WORKERS];
+	long sum = 0;
+
+	for (int i = 0, count = workers(pids); i < count; i++) {
+		const char *name = path_of("/proc/%d/status", (int)pids[i]);
+		const char *number = file_value(name, "voluntary_ctxt_switches:");
+
+		sum += number ? strtol(number, NULL, 10) : 0;
+	}
+	return sum;
+}
+
+/* One connection after another at eight workers: were all woken for each, they would sleep again
+ * at least as often. One that is woken may sleep more than once until it has answered. */
+START_TEST(wakes_one_worker_for_a_connection)
+{
+	const int idle = 8;
+
+	SKIP_UNLESS(can_run(_i), "its interpreter is not there");
+	SKIP_UNLESS(servers[_i].wakes_alone, "its way to wait wakes all");
+	int port = start(servers[_i].interpreter, servers[_i].name, "max_workers = 8\n");
+
+	WAIT_FOR(in_state('_') == idle);
+	nap_ms(200);
+	long before = sleeps();
+
+	for (int i = 0; i < REQUESTS; i++) {
+		ck_assert_ptr_nonnull(http_get(port, "/"));
+		WAIT_FOR(jobs() == i + 1 && in_state('_') == idle);
+	}
+	ck_assert_int_lt(sleeps() - before, REQUESTS * idle);
+	expect_stop_unforced();
+}
+END_TEST
+
+/* Retired and replaced all the time, and asked without a pause: none of those that leave takes a
+ * connection along. */
+START_TEST(loses_no_request_while_workers_are_replaced)
+{
+	SKIP_UNLESS(can_run(_i), "its interpreter is not there");
+	int port = start(servers[_i].interpreter, servers[_i].name,
+		"max_workers = 3\nmax_requests = 20\nmin_uptime = 0\n");
+	struct load load;
+
+	WAIT_FOR(in_state('_') == 3);
+	load = load_closed(load_port(port), "/", 2);
+	WAIT_FOR(retirements() >= 6);
+	load_end_without_loss(&load);
 	expect_stop_unforced();
 }
 END_TEST
@@ -207,6 +271,8 @@ int main(void)
 	tcase_add_loop_test(
 		serving, is_busy_while_it_serves_and_finishes_when_asked_to_leave, 0, SERVERS);
 	tcase_add_loop_test(serving, goes_when_it_is_surplus, 0, SERVERS);
+	tcase_add_loop_test(serving, wakes_one_worker_for_a_connection, 0, SERVERS);
+	tcase_add_loop_test(serving, loses_no_request_while_workers_are_replaced, 0, SERVERS);
 	tcase_add_test(serving, hello_takes_its_time);
 	tcase_add_test(shell, the_shell_worker_does_each_job_once);
 	tcase_add_test(shell, the_shell_worker_finishes_its_job_when_asked_to_leave);
