@@ -13,8 +13,10 @@
 /* notify.c: learns from the environment where messages go to. */
 void prefork_notify_learn(void);
 void prefork_notify_forget(void);
-int prefork_notify_send(const char *message); /* 1 sent, 0 nobody is there, -1 errno. [s] */
-void prefork_notify_watchdog(void);           /* WATCHDOG=1, if it is waited for. [s] */
+/* 1 sent, 0 nobody is there, -1 errno. Where the queue is full, waits for so long at most; 0: drops
+ * it. [s] */
+int prefork_notify_send(const char *message, int patience_sec);
+void prefork_notify_watchdog(void); /* WATCHDOG=1, if it is waited for. [s] */
 
 /* report.c */
 int prefork_report_attach(void); /* as prefork_attach() */

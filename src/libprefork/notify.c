@@ -1,7 +1,8 @@
 /*
  * Messages to whoever started us, by NOTIFY_SOCKET: preforkd or systemd. Rule: the environment is
  * read at attach only, since getenv(3) is no call for a signal handler; no descriptor is kept, so
- * that none can be lost. Must not wait: a message that finds the queue full is dropped.
+ * that none can be lost. The queue holds some ten messages: what need not arrive is dropped when it
+ * is full, and nothing waits without an end.
  */
 #include "inside.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -49,19 +51,34 @@ void prefork_notify_forget(void)
 	notify.watchdog = false;
 }
 
-int prefork_notify_send(const char *message)
+static ssize_t send_once(int fd, const char *message, int patience_sec)
+{
+	const struct timeval patience = {.tv_sec = patience_sec};
+
+	if (patience_sec > 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+		return -1;
+	return sendto(fd, message, strlen(message),
+		MSG_NOSIGNAL | (patience_sec > 0 ? 0 : MSG_DONTWAIT),
+		(const struct sockaddr *)&notify.address, notify.length);
+}
+
+int prefork_notify_send(const char *message, int patience_sec)
 {
 	ssize_t sent;
-	int fd;
+	int fd, saved;
 
 	if (notify.length == 0)
 		return 0;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	sent = sendto(fd, message, strlen(message), MSG_NOSIGNAL,
-		(const struct sockaddr *)&notify.address, notify.length);
+	do {
+		sent = send_once(fd, message, patience_sec);
+	} while (sent < 0 && errno == EINTR);
+	saved = errno;
 	close(fd);
+	errno = saved;
 	return sent < 0 ? -1 : 1;
 }
 
@@ -70,6 +87,6 @@ void prefork_notify_watchdog(void)
 	int saved = errno;
 
 	if (notify.watchdog)
-		prefork_notify_send("WATCHDOG=1");
+		prefork_notify_send("WATCHDOG=1", 0);
 	errno = saved;
 }

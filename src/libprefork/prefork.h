@@ -47,7 +47,8 @@ void prefork_note(const char *note);
 void prefork_done(void);
 /* [s] Alive, though nothing else changes: for `timeout`, or WatchdogSec= of systemd. */
 void prefork_beat(void);
-/* Sends READY=1, to preforkd or systemd: 1 sent, 0 nobody wants it, -1 failed. A first state tells
+/* Sends READY=1, to preforkd or systemd: 1 sent, 0 nobody wants it, -1 failed. Waits up to five
+ * seconds, where many others send at the same time. A first state tells
  * preforkd the same. */
 int prefork_ready(void);
 

@@ -14,6 +14,8 @@
 #define IDLE '_'
 #define BUSY 'W'
 
+#define READY_PATIENCE_SEC 5
+
 static struct {
 	struct prefork_slot slot;
 	_Atomic unsigned int busy_threads;
@@ -116,7 +118,8 @@ void prefork_beat(void)
 		prefork_notify_watchdog();
 }
 
+/* Many workers that start at once fill the queue; one that is not heard would never be ready. */
 int prefork_ready(void)
 {
-	return prefork_notify_send("READY=1");
+	return prefork_notify_send("READY=1", READY_PATIENCE_SEC);
 }
