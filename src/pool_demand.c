@@ -151,6 +151,7 @@ static bool is_hungry(const struct demand_view *view)
 int pool_demand_look(struct pool_demand *demand, const struct demand_view *view)
 {
 	const bool hungry = is_hungry(view);
+	int left;
 
 	if (demand->fired) {
 		demand->fired = false;
@@ -164,9 +165,12 @@ int pool_demand_look(struct pool_demand *demand, const struct demand_view *view)
 	if (!hungry && !(view->retiring && view->rule->grow_on_backlog))
 		return BACKLOG_UNKNOWN;
 	demand->waiting = count_waiting(demand, view->generation);
-	if (hungry && (view->census->unknown > 0 || is_shared(view->generation)))
-		return believe(demand, demand->waiting, view->now_ms);
-	return demand->waiting;
+	if (!hungry)
+		return demand->waiting;
+	left = demand->waiting > view->taking ? demand->waiting - view->taking : 0;
+	if (view->census->unknown > 0 || is_shared(view->generation))
+		return believe(demand, left, view->now_ms);
+	return left;
 }
 
 /* --- and after it ------------------------------------------------------------------------- */
@@ -221,5 +225,7 @@ int64_t pool_demand_watch(
 		return POLICY_NEVER;
 	if (demand->waiting == 0)
 		return demand->quiet_until;
-	return view->now_ms + (plan->reason == POLICY_WAITING ? SAMPLE_SLOW_MS : SAMPLE_MS);
+	if (plan->reason == POLICY_WAITING)
+		return view->now_ms + SAMPLE_SLOW_MS;
+	return view->now_ms + (view->taking > 0 ? POOL_TAKING_MS : SAMPLE_MS);
 }

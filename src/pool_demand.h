@@ -16,6 +16,9 @@
 
 struct generation;
 
+/* Who takes care that no job is lost says busy first, and accepts then. */
+#define POOL_TAKING_MS 3
+
 struct pool_demand {
 	struct ev_loop *loop;
 	void (*noticed)(void *context); /* a connection waits: reconcile */
@@ -24,7 +27,7 @@ struct pool_demand {
 	ev_io *watcher; /* one a socket; owned */
 	size_t watcher_count;
 	bool fired;          /* a watcher has, since the last look */
-	int waiting;         /* at the last look, whether believed or not */
+	int waiting;         /* at the last look, all of them */
 	int64_t pause_ms;    /* after a false alarm */
 	int64_t quiet_until; /* not watched again before */
 	bool doubting;       /* the queue was never empty ... */
@@ -37,6 +40,7 @@ struct demand_view {
 	const struct generation *generation; /* whose sockets */
 	const struct policy_rule *rule;
 	const struct policy_census *census;
+	int taking;    /* so many got busy this moment, and may accept only now: POOL_TAKING_MS */
 	bool retiring; /* idle ones are about to be retired: look all the same */
 	int64_t now_ms;
 };

@@ -266,6 +266,16 @@ static struct policy_census take_census(const struct pool *pool, int *ready)
 	return census;
 }
 
+static int count_taking(const struct pool *pool, int64_t now_ms)
+{
+	int count = 0;
+
+	for (int i = 0; i < pool->slot_count; i++)
+		count += worker_counts_as(pool->slot[i]) == CLASS_BUSY &&
+			 now_ms - pool->slot[i]->activity_at < POOL_TAKING_MS;
+	return count;
+}
+
 static void retire(struct pool *pool, int count, bool idle_only, const char *why, int64_t now_ms)
 {
 	struct worker **order;
@@ -345,6 +355,7 @@ static int64_t carry_out(struct pool *pool, const struct policy_rule *rule,
 		.generation = pool->current,
 		.rule = rule,
 		.census = census,
+		.taking = count_taking(pool, now_ms),
 		.retiring = policy_surplus_due(&pool->memory, rule, census, now_ms),
 		.now_ms = now_ms,
 	};

@@ -400,6 +400,30 @@ START_TEST(so_may_another_pool)
 }
 END_TEST
 
+/* A careful worker says busy before it accepts: for a moment it looks as if another were needed. */
+START_TEST(who_has_just_got_busy_is_about_to_accept)
+{
+	struct pool_world world;
+
+	begin(&world, DEMAND, "stream");
+	knock(1);
+	world_settle(&world);
+	world_say(&world, 0, 1, "B");
+	take(&world, 1);
+	world_pass(&world, 50);
+	ck_assert_uint_eq(fake_sys_living(), 1);
+	/* but that was one of two */
+	world_say(&world, 0, 1, "_");
+	knock(2);
+	world_pass(&world, 50);
+	take(&world, 1);
+	world_say(&world, 0, 1, "B");
+	world_pass(&world, 20);
+	ck_assert_uint_eq(fake_sys_living(), 2);
+	end(&world);
+}
+END_TEST
+
 /* --- kinds of sockets -------------------------------------------------------------------- */
 
 START_TEST(all_sockets_count)
@@ -556,6 +580,7 @@ static Suite *pool_demand_suite(void)
 	suite_add_tcase(suite, cost);
 	tcase_add_test(more, an_unknown_one_may_be_about_to_accept);
 	tcase_add_test(more, so_may_another_pool);
+	tcase_add_test(more, who_has_just_got_busy_is_about_to_accept);
 	tcase_add_test(more, all_sockets_count);
 	tcase_add_test(more, a_socket_that_is_stdin_too_counts_once);
 	tcase_add_test(more, a_datagram_starts_one);
