@@ -25,6 +25,15 @@ static struct worker_limits worker_limits(const struct pool_settings *settings)
 	};
 }
 
+/* orphans = stop */
+static void set_death_signal(struct generation *generation)
+{
+	const struct settings *settings = generation->configuration->settings;
+
+	generation->launch.plan.death_signal =
+		settings->preforkd.orphans == ORPHANS_STOP ? generation->settings->stop_signal : 0;
+}
+
 struct generation *generation_new(struct configuration *configuration,
 	const struct pool_settings *settings, const struct launch_place *place, uint64_t number,
 	struct errmsg *err)
@@ -42,6 +51,7 @@ struct generation *generation_new(struct configuration *configuration,
 	generation->configuration = configuration_hold(configuration);
 	generation->settings = settings;
 	generation->limits = worker_limits(settings);
+	set_death_signal(generation);
 	return generation;
 }
 
@@ -69,4 +79,5 @@ void generation_move(struct generation *generation, struct configuration *config
 	generation->settings = settings;
 	generation->limits = worker_limits(settings);
 	launch_resettle(&generation->launch, settings);
+	set_death_signal(generation);
 }

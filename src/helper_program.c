@@ -2,7 +2,10 @@
 #include "helper_program.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -46,4 +49,40 @@ char *helper_library(const char *folder, const char *name)
 
 	free(built);
 	return path;
+}
+
+static bool is_ourselves(const char *path)
+{
+	struct stat self, other;
+
+	return stat("/proc/self/exe", &self) == 0 && stat(path, &other) == 0 &&
+	       self.st_dev == other.st_dev && self.st_ino == other.st_ino;
+}
+
+static char *as_called(const char *argv0)
+{
+	char *here = *argv0 == '/' ? NULL : getcwd(NULL, 0);
+	char *path = here ? memory_format("%s/%s", here, argv0) : memory_copy_string(argv0);
+
+	free(here);
+	if (path[0] == '/' && is_ourselves(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+char *own_program(const char *argv0)
+{
+	static const char deleted[] = " (deleted)";
+	char self[PATH_MAX];
+	char *path = argv0 && strchr(argv0, '/') ? as_called(argv0) : NULL;
+	ssize_t length = path ? 0 : readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const ssize_t tail = (ssize_t)strlen(deleted);
+
+	if (path || length <= 0)
+		return path;
+	self[length] = '\0';
+	if (length > tail && strcmp(self + length - tail, deleted) == 0)
+		self[length - tail] = '\0';
+	return memory_copy_string(self);
 }

@@ -9,4 +9,8 @@ char *helper_program(const char *folder, const char *name);
 /* The same of a library, which libtool builds in a folder of its own. */
 char *helper_library(const char *folder, const char *name);
 
+/* Our own, absolute, as it was called if that leads to it (so that a link that is moved on to a
+ * newer version is followed). malloced; NULL where that is unknown (no /proc). */
+char *own_program(const char *argv0);
+
 #endif

@@ -129,6 +129,53 @@ int listener_open(struct listener *listener, const struct listener_settings *set
 	return result;
 }
 
+/* Whether it waits is left as it is: its workers may have changed that, and rely on it. */
+static int take_again(struct listener *listener, const struct listener_settings *settings, int fd,
+	struct errmsg *err)
+{
+	char *where = address_format(&settings->listen);
+	int result = verify_passed(fd, settings, where, err);
+
+	if (!result && fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		result = errmsg_errno(err, "%s: socket %d", where, fd);
+	free(where);
+	*listener = (struct listener){.fd = -1};
+	if (result)
+		return -1;
+	listener->fd = fd;
+	listener->port_text = port_text(listener, &settings->listen);
+	return 0;
+}
+
+/* The file is ours as long as it is the same. */
+static void take_file(struct listener *listener, const struct listener_past *past)
+{
+	struct stat file;
+
+	if (!past->path || lstat(past->path, &file) < 0 || file.st_dev != past->dev ||
+		file.st_ino != past->ino)
+		return;
+	listener->path = memory_copy_string(past->path);
+	listener->dev = past->dev;
+	listener->ino = past->ino;
+}
+
+int listener_take_up(struct listener *listener, const struct listener_settings *settings,
+	const struct listener_past *past, struct errmsg *err)
+{
+	if (take_again(listener, settings, past->fd, err) < 0)
+		return -1;
+	listener->passed = past->passed;
+	take_file(listener, past);
+	if (listener_change(listener, settings, err) == 0)
+		return 0;
+	/* the caller's still, and so is its file */
+	free(listener->path);
+	free(listener->port_text);
+	*listener = (struct listener){.fd = -1};
+	return -1;
+}
+
 int listener_change(
 	struct listener *listener, const struct listener_settings *settings, struct errmsg *err)
 {

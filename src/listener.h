@@ -31,10 +31,24 @@ struct listener {
 	char *port_text; /* "127.0.0.1:8080" or the path: the key of SERVER_STARTER_PORT; owned */
 };
 
+/* One that an earlier supervisor opened, and what it knew of it. */
+struct listener_past {
+	int fd;
+	bool passed;
+	char *path; /* of a unix socket's file that was made, with its dev and ino; or NULL; owned
+		     */
+	dev_t dev;
+	ino_t ino;
+};
+
 /* Binds and listens, or takes `passed_fd` (>= 0) after verifying its kind. -1 with the reason; the
  * passed descriptor stays the caller's then. */
 int listener_open(struct listener *listener, const struct listener_settings *settings,
 	int passed_fd, struct errmsg *err);
+/* Takes one over after verifying that it is what the settings say, its file with it. -1 with the
+ * reason; the descriptor stays the caller's then. */
+int listener_take_up(struct listener *listener, const struct listener_settings *settings,
+	const struct listener_past *past, struct errmsg *err);
 /* At a reload: backlog, and mode and owner of the file, become what `settings` say; the rest of
  * these must be as it was. */
 int listener_change(
@@ -47,11 +61,23 @@ struct passed_sockets {
 	int count;
 	int *fd;     /* -1 once taken */
 	char **name; /* owned */
+	/* Those of an earlier supervisor, whose descriptors may also be among the passed ones. */
+	int past_count;
+	struct listener_past *past; /* fd -1 once taken; owned */
+	char **past_name;           /* owned */
 };
 void passed_sockets_read(struct passed_sockets *passed);
 /* The descriptor passed under this name, now the caller's, or -1. */
 int passed_sockets_take(struct passed_sockets *passed, const char *name);
-/* Closes what nobody took; returns how many. */
+/* Adds one of an earlier supervisor; it and its path are owned from here on. One without a
+ * descriptor (-1) tells of a passed one that it was ours. */
+void passed_sockets_add_past(
+	struct passed_sockets *passed, const char *name, const struct listener_past *past);
+/* The one of this name, now the caller's with its path; false: there is none. */
+bool passed_sockets_take_past(
+	struct passed_sockets *passed, const char *name, struct listener_past *past);
+/* Closes what nobody took, and removes the files of those that were ours; returns how many of the
+ * passed ones. */
 int passed_sockets_free(struct passed_sockets *passed);
 
 #endif

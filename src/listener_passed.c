@@ -91,6 +91,55 @@ int passed_sockets_take(struct passed_sockets *passed, const char *name)
 	return -1;
 }
 
+void passed_sockets_add_past(
+	struct passed_sockets *passed, const char *name, const struct listener_past *past)
+{
+	size_t count = (size_t)passed->past_count + 1;
+
+	passed->past = memory_resize(passed->past, count, sizeof(*passed->past));
+	passed->past_name = memory_resize(passed->past_name, count, sizeof(*passed->past_name));
+	passed->past[passed->past_count] = *past;
+	passed->past_name[passed->past_count] = memory_copy_string(name);
+	passed->past_count++;
+}
+
+bool passed_sockets_take_past(
+	struct passed_sockets *passed, const char *name, struct listener_past *past)
+{
+	int fd = passed_sockets_take(passed, name), i;
+
+	for (i = 0; i < passed->past_count; i++) {
+		if (strcmp(passed->past_name[i], name) != 0)
+			continue;
+		*past = passed->past[i];
+		passed->past[i] = (struct listener_past){.fd = -1};
+		if (past->fd < 0)
+			past->fd = fd;
+		else if (fd >= 0)
+			close(fd);
+		return past->fd >= 0;
+	}
+	*past = (struct listener_past){.fd = fd, .passed = true};
+	return fd >= 0;
+}
+
+static void free_past(struct passed_sockets *passed)
+{
+	for (int i = 0; i < passed->past_count; i++) {
+		struct listener_past *past = &passed->past[i];
+		struct listener left = {.fd = past->fd,
+			.path = past->path,
+			.dev = past->dev,
+			.ino = past->ino,
+			.passed = past->passed};
+
+		listener_close(&left);
+		free(passed->past_name[i]);
+	}
+	free(passed->past);
+	free(passed->past_name);
+}
+
 int passed_sockets_free(struct passed_sockets *passed)
 {
 	int unwanted = 0;
@@ -105,6 +154,7 @@ int passed_sockets_free(struct passed_sockets *passed)
 	}
 	free(passed->fd);
 	free(passed->name);
+	free_past(passed);
 	*passed = (struct passed_sockets){.count = 0};
 	return unwanted;
 }

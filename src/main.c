@@ -18,6 +18,7 @@
 #include "errmsg.h"
 #include "exit_status.h"
 #include "faults.h"
+#include "helper_program.h"
 #include "listener.h"
 #include "log_target.h"
 #include "logger.h"
@@ -68,6 +69,7 @@ static const char *const own_commands[] = {"config", "run"};
 
 struct arguments {
 	const char *config;
+	const char *program; /* our own, absolute */
 	bool daemon, test;
 	int log_level;             /* -1: the file's */
 	const char *client_option; /* the last one of client's; NULL: none was given */
@@ -282,6 +284,7 @@ static int supervise(const struct arguments *arguments, struct settings *setting
 		.helper_folder = HELPER_FOLDER,
 		.library_folder = LIBRARY_FOLDER,
 		.config_path = arguments->config,
+		.program = arguments->program,
 		.log_level = arguments->log_level,
 		.daemon = arguments->daemon,
 		.found_limits = limits,
@@ -335,7 +338,7 @@ int main(int argc, char **argv)
 	struct passed_sockets passed;
 	struct startup_limits limits;
 	struct settings *settings;
-	char *absolute = NULL;
+	char *absolute = NULL, *program;
 	struct errmsg err;
 	int status;
 
@@ -353,6 +356,7 @@ int main(int argc, char **argv)
 	}
 	/* Before anything is opened that a wrong LISTEN_FDS could take for passed. */
 	passed_sockets_read(&passed);
+	arguments.program = program = own_program(argv[0]);
 	if (arguments.daemon)
 		arguments.config = absolute = absolute_path(arguments.config);
 	settings = load(&arguments, &status);
@@ -360,5 +364,6 @@ int main(int argc, char **argv)
 		status = perform(&arguments, settings, &limits, &passed);
 	passed_sockets_free(&passed);
 	free(absolute);
+	free(program);
 	return status;
 }

@@ -21,7 +21,8 @@ static const struct option_name log_levels[] = {
 static const struct option_name log_formats[] = {
 	{"text", 0}, {"logfmt", 1}, {"json", 2}, {NULL, 0}};
 static const struct option_name log_targets[] = {{"stderr", 0}, {"syslog", 0}, {NULL, 0}};
-static const struct option_name orphan_rules[] = {{"adopt", 0}, {"stop", 1}, {NULL, 0}};
+static const struct option_name orphan_rules[] = {
+	{"adopt", ORPHANS_ADOPT}, {"stop", ORPHANS_STOP}, {NULL, 0}};
 static const struct option_name control_words[] = {{"off", 0}, {NULL, 0}};
 static const struct option_name socket_types[] = {
 	{"stream", SOCK_STREAM}, {"dgram", SOCK_DGRAM}, {"seqpacket", SOCK_SEQPACKET}, {NULL, 0}};
@@ -77,8 +78,7 @@ const struct option options[] = {
 		.max = 0777),
 	PREFORKD("control_group", STRING, control_group, NULL, RESTART, "group of the control socket"),
 	PREFORKD("orphans", ENUM, orphans, "adopt", RUNNING,
-		"what becomes of workers whose supervisor died", .names = orphan_rules,
-		.flags = OPTION_LATER),
+		"what becomes of workers whose supervisor died", .names = orphan_rules),
 	PREFORKD("http", STRING, http, "off", RESTART, "address of the status page"),
 
 	SOCKET("listen", ADDRESS, listen, NULL, SOCKET,

@@ -14,6 +14,7 @@
 #include "notify_message.h"
 #include "scoreboard.h"
 #include "settings.h"
+#include "state.h"
 #include "sys.h"
 #include "users.h"
 
@@ -80,19 +81,26 @@ static void on_message(void *context, pid_t pid, uid_t uid, const struct notify_
 
 /* Workers in a chroot cannot see a path of ours. */
 static int open_notify(struct pool *pool, const struct pool_settings *settings,
-	const struct identity *identity, struct errmsg *err)
+	const struct identity *identity, const struct pool_past *past, struct errmsg *err)
 {
+	const char *address = past ? past->pool->notify_address : NULL;
 	char *path = memory_format("%s/%s.notify", pool->place.scoreboard_folder, pool->name);
 	const struct notify_socket_settings wanted = {
 		.path = path,
 		.abstract = settings->chroot != NULL,
+		.again = address && address[0] == '@' ? address : NULL,
 		.uid = identity->change ? identity->uid : (uid_t)-1,
 		.gid = identity->change ? identity->gid : (gid_t)-1,
 		.message = on_message,
 		.context = pool,
 	};
-	int result = notify_socket_open(&pool->notify, pool->place.loop, &wanted, err);
+	int result = -1;
 
+	if (past && past->pool->notify_fd >= 0)
+		result = notify_socket_take_up(
+			&pool->notify, pool->place.loop, &wanted, past->pool->notify_fd, err);
+	if (result < 0)
+		result = notify_socket_open(&pool->notify, pool->place.loop, &wanted, err);
 	free(path);
 	return result;
 }
@@ -104,14 +112,28 @@ static char *board_path(const struct pool_settings *settings, const char *folder
 	return memory_format("%s/%s.scoreboard", folder, settings->name);
 }
 
-static int open_board(struct pool *pool, const struct generation *generation, const char *path,
-	struct errmsg *err)
+/* So many the workers need that are there. */
+static int slots_of(const struct state_pool *pool)
 {
+	int slots = 0;
+
+	for (size_t i = 0; i < pool->worker_count; i++)
+		if (pool->worker[i].pidfd >= 0 && pool->worker[i].slot >= slots)
+			slots = pool->worker[i].slot + 1;
+	return slots;
+}
+
+static int open_board(struct pool *pool, const struct generation *generation,
+	const struct pool_past *past, struct errmsg *err)
+{
+	const int slots = past ? slots_of(past->pool) : 0;
+	const int max_workers = (int)generation->settings->max_workers;
 	struct scoreboard_settings board = {
-		.slots = (int)generation->settings->max_workers,
+		.slots = slots > max_workers ? slots : max_workers,
 		.uid = owner_uid(generation),
 		.gid = owner_gid(generation),
-		.path = path,
+		.path = pool->board_path,
+		.take_up = past != NULL,
 		.pool = pool->name,
 		.changed = on_board_changed,
 		.context = pool,
@@ -149,17 +171,23 @@ static void init_parts(struct pool *pool)
 	pool->timer.data = pool;
 }
 
-struct generation *pool_make_generation(struct pool *pool, struct configuration *configuration,
-	const struct pool_settings *settings, struct errmsg *err)
+struct generation *pool_generation_of(struct pool *pool, struct configuration *configuration,
+	const struct pool_settings *settings, uint64_t number, struct errmsg *err)
 {
 	struct launch_place place = pool->place.launch;
-	struct generation *generation;
 
 	place.scoreboard_path = pool->board_path;
 	if (settings->ready == READY_AUTO || settings->ready == READY_NOTIFY)
 		place.notify_address = notify_socket_address(&pool->notify);
-	generation =
-		generation_new(configuration, settings, &place, pool->last_generation + 1, err);
+	return generation_new(configuration, settings, &place, number, err);
+}
+
+struct generation *pool_make_generation(struct pool *pool, struct configuration *configuration,
+	const struct pool_settings *settings, struct errmsg *err)
+{
+	struct generation *generation =
+		pool_generation_of(pool, configuration, settings, pool->last_generation + 1, err);
+
 	if (generation)
 		pool->last_generation++;
 	return generation;
@@ -177,8 +205,24 @@ void pool_set_generation(struct pool *pool, struct generation *generation)
 	pool_mark_dirty(pool);
 }
 
+/* The first, or that of workers which are there. */
+static struct generation *first_generation(struct pool *pool, struct configuration *configuration,
+	const struct pool_settings *settings, const struct pool_past *past, struct errmsg *err)
+{
+	struct generation *generation;
+
+	if (past)
+		pool->last_generation = past->pool->last_generation;
+	if (!past || past->outdated || past->pool->generation == 0)
+		return pool_make_generation(pool, configuration, settings, err);
+	generation = pool_generation_of(pool, configuration, settings, past->pool->generation, err);
+	if (generation)
+		generation->proven = past->pool->proven;
+	return generation;
+}
+
 static int open_parts(struct pool *pool, struct configuration *configuration,
-	const struct pool_settings *settings, struct errmsg *err)
+	const struct pool_settings *settings, const struct pool_past *past, struct errmsg *err)
 {
 	struct identity identity;
 	struct generation *generation;
@@ -186,20 +230,20 @@ static int open_parts(struct pool *pool, struct configuration *configuration,
 
 	if (users_resolve(&identity, settings->user, settings->group, &settings->groups, err) < 0)
 		return -1;
-	result = open_notify(pool, settings, &identity, err);
+	result = open_notify(pool, settings, &identity, past, err);
 	identity_free(&identity);
 	if (result < 0)
 		return -1;
-	generation = pool_make_generation(pool, configuration, settings, err);
+	generation = first_generation(pool, configuration, settings, past, err);
 	if (!generation)
 		return -1;
 	pool_set_generation(pool, generation);
 	generation_release(generation);
-	return open_board(pool, generation, pool->board_path, err);
+	return open_board(pool, generation, past, err);
 }
 
-struct pool *pool_new(struct configuration *configuration, const struct pool_settings *settings,
-	const struct pool_place *place, struct errmsg *err)
+struct pool *pool_open(struct configuration *configuration, const struct pool_settings *settings,
+	const struct pool_place *place, const struct pool_past *past, struct errmsg *err)
 {
 	struct pool *pool = memory_alloc(sizeof(*pool));
 	int saved;
@@ -208,12 +252,18 @@ struct pool *pool_new(struct configuration *configuration, const struct pool_set
 	pool->name = memory_copy_string(settings->name);
 	pool->board_path = board_path(settings, place->scoreboard_folder);
 	init_parts(pool);
-	if (open_parts(pool, configuration, settings, err) == 0)
+	if (open_parts(pool, configuration, settings, past, err) == 0)
 		return pool;
 	saved = errno;
 	pool_free(pool);
 	errno = saved;
 	return NULL;
+}
+
+struct pool *pool_new(struct configuration *configuration, const struct pool_settings *settings,
+	const struct pool_place *place, struct errmsg *err)
+{
+	return pool_open(configuration, settings, place, NULL, err);
 }
 
 void pool_free(struct pool *pool)
@@ -229,8 +279,12 @@ void pool_free(struct pool *pool)
 	pool_demand_close(&pool->demand);
 	hooks_end(&pool->hooks);
 	sinks_fini(&pool->sinks);
+	if (pool->left_alone)
+		pool->notify.has_file = false;
 	notify_socket_close(&pool->notify);
-	if (pool->context.board)
+	if (pool->context.board && pool->left_alone)
+		scoreboard_leave(pool->context.board);
+	else if (pool->context.board)
 		scoreboard_close(pool->context.board);
 	generation_release(pool->roll.from);
 	generation_release(pool->current);
@@ -279,7 +333,7 @@ struct worker *pool_worker(const struct pool *pool, int slot)
 	return pool->slot[slot];
 }
 
-static struct worker *add_slot(struct pool *pool)
+struct worker *pool_add_slot(struct pool *pool)
 {
 	struct worker *worker;
 
@@ -299,7 +353,7 @@ struct worker *pool_free_slot(struct pool *pool)
 		pool->first_free++;
 	if (pool->first_free < pool->slot_count)
 		return pool->slot[pool->first_free];
-	return add_slot(pool);
+	return pool_add_slot(pool);
 }
 
 /* What the operator asks for now is not held back until a roll has ended. */

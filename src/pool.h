@@ -31,6 +31,7 @@ struct generation;
 struct pool;
 struct pool_settings;
 struct spawn_reports;
+struct state_pool;
 
 /* What a pool needs of its surroundings; outlives it. */
 struct pool_place {
@@ -99,6 +100,7 @@ struct pool {
 	bool ever_ready;  /* some worker got ready */
 	bool first_ready; /* all of the first workers did */
 	bool gave_up;     /* crash_loop says so */
+	bool left_alone;  /* its workers go on without us: so do their files */
 	bool removed;     /* no longer configured: freed once it is empty */
 
 	bool dirty;
@@ -113,10 +115,23 @@ struct pool {
  * reason. */
 struct pool *pool_new(struct configuration *configuration, const struct pool_settings *settings,
 	const struct pool_place *place, struct errmsg *err);
+/* What is known of a pool that was there before us. */
+struct pool_past {
+	const struct state_pool *pool;
+	struct worker_absence absence;
+	bool outdated; /* its workers are to be replaced: the configuration is another by now */
+};
+/* The same in the place of a pool that was there before us, whose workers have not moved in yet. */
+struct pool *pool_open(struct configuration *configuration, const struct pool_settings *settings,
+	const struct pool_place *place, const struct pool_past *past, struct errmsg *err);
+
 /* The next generation of the pool, by a section of the configuration; it changes nothing yet. NULL
  * with the reason. */
 struct generation *pool_make_generation(struct pool *pool, struct configuration *configuration,
 	const struct pool_settings *settings, struct errmsg *err);
+/* One of this number. */
+struct generation *pool_generation_of(struct pool *pool, struct configuration *configuration,
+	const struct pool_settings *settings, uint64_t number, struct errmsg *err);
 /* New workers are of this generation from now on; held by the pool. */
 void pool_set_generation(struct pool *pool, struct generation *generation);
 /* Processes that are still there are left alone. */
@@ -125,6 +140,8 @@ void pool_free(struct pool *pool);
 void pool_mark_dirty(struct pool *pool);
 /* What the policy is asked with now. */
 struct policy_rule pool_rule(const struct pool *pool);
+/* One slot more, or NULL where there is no room for its line. */
+struct worker *pool_add_slot(struct pool *pool);
 /* An empty slot, made where needed, or NULL where there can be no more. */
 struct worker *pool_free_slot(struct pool *pool);
 /* The slot's worker, or NULL: none there. */

@@ -164,14 +164,24 @@ struct scoreboard *scoreboard_open(
 	return board;
 }
 
-void scoreboard_close(struct scoreboard *board)
+static void close_board(struct scoreboard *board, bool remove)
 {
 	ev_timer_stop(board->loop, &board->mend_timer);
 	scoreboard_watch_stop(&board->watch);
 	if (board->former_fd >= 0)
 		sys_close(board->former_fd);
-	scoreboard_file_fini(&board->file, true);
+	scoreboard_file_fini(&board->file, remove);
 	free_memory(board);
+}
+
+void scoreboard_close(struct scoreboard *board)
+{
+	close_board(board, true);
+}
+
+void scoreboard_leave(struct scoreboard *board)
+{
+	close_board(board, false);
 }
 
 void scoreboard_slow_down(struct scoreboard *board)

@@ -36,6 +36,8 @@ struct scoreboard *scoreboard_open(
 	struct ev_loop *loop, const struct scoreboard_settings *settings, struct errmsg *err);
 /* Stops watching and removes the file, if it is still ours. */
 void scoreboard_close(struct scoreboard *board);
+/* The same, but the file stays: its workers go on. */
+void scoreboard_leave(struct scoreboard *board);
 
 /* From now on what workers write is seen within 250 ms only; closing does not wait for the kernel
  * to forget the file any more (10 to 20 ms) if this has been called that long before. */

@@ -40,6 +40,7 @@ struct stdio_setting {
 };
 
 enum ready_rule { READY_AUTO, READY_ALIVE, READY_SCOREBOARD, READY_NOTIFY };
+enum orphans_rule { ORPHANS_ADOPT, ORPHANS_STOP };
 enum crash_loop_rule { CRASH_LOOP_BACKOFF, CRASH_LOOP_FIRST, CRASH_LOOP_EXIT };
 
 struct preforkd_settings {
@@ -53,7 +54,7 @@ struct preforkd_settings {
 	char *control;     /* NULL: control.sock in runtime_dir; "off" */
 	int64_t control_mode;
 	char *control_group;
-	int orphans; /* adopt, stop */
+	int orphans; /* enum orphans_rule */
 	char *http;
 	struct setting_origin *origin; /* by option number */
 };

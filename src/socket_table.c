@@ -70,15 +70,38 @@ static int make_wanted(struct listener_settings *wanted, const struct settings *
 	return find_owner(&wanted->uid, &wanted->gid, settings, socket, err);
 }
 
+/* One of an earlier supervisor that is not what is wanted any more goes; one that the service
+ * manager passes must be what it is taken for. */
+static int open_listener(struct listener *listener, const char *name,
+	const struct listener_settings *wanted, struct passed_sockets *passed, struct errmsg *err)
+{
+	struct listener_past past = {.fd = -1};
+	struct errmsg reason;
+	int result;
+
+	if (!passed || !passed_sockets_take_past(passed, name, &past))
+		return listener_open(listener, wanted, -1, err);
+	if (past.passed)
+		result = listener_open(listener, wanted, past.fd, err);
+	else
+		result = listener_take_up(listener, wanted, &past, &reason);
+	if (result < 0 && !past.passed) {
+		log_notice(NULL, "[socket:%s]: bound anew: %s", name, reason.text);
+		passed_sockets_add_past(passed, name, &past); /* closes it in the end */
+		return listener_open(listener, wanted, -1, err);
+	}
+	free(past.path);
+	return result;
+}
+
 static struct socket_entry *open_entry(const struct settings *settings,
 	const struct socket_settings *socket, struct passed_sockets *passed, struct errmsg *err)
 {
 	struct socket_entry *entry = memory_alloc(sizeof(*entry));
-	int passed_fd = passed ? passed_sockets_take(passed, socket->name) : -1;
 	struct listener_settings wanted;
 
 	if (make_wanted(&wanted, settings, socket, err) < 0 ||
-		listener_open(&entry->listener, &wanted, passed_fd, err) < 0) {
+		open_listener(&entry->listener, socket->name, &wanted, passed, err) < 0) {
 		free(entry);
 		return NULL;
 	}
@@ -184,6 +207,12 @@ void socket_table_apply(const struct socket_table *table)
 			listener_change(&entry->listener, &wanted, &err) < 0)
 			log_warning(NULL, "[socket:%s]: %s", entry->name, err.text);
 	}
+}
+
+void socket_table_leave(struct socket_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		table->entry[i]->listener.passed = true;
 }
 
 void socket_table_close(struct socket_table *table)

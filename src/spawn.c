@@ -40,6 +40,7 @@
 	X(GID, "setgid")                                                                           \
 	X(UID, "setuid")                                                                           \
 	X(PRIVILEGES, "no_new_privs")                                                              \
+	X(PARENT, "the supervisor's death")                                                        \
 	X(MASK, "sigprocmask")                                                                     \
 	X(EXEC, "exec")
 
@@ -65,6 +66,7 @@ struct birth {
 	int *source; /* a copy of plan->fd that the child may change */
 	int report_fd;
 	uint64_t ignored;
+	pid_t parent;                  /* 0: nobody's child */
 	char *pid_text[PID_VARIABLES]; /* blanks where the child writes its pid, or NULL */
 	bool shared;                   /* the table of descriptors is the parent's own still */
 	struct spawn_report report;
@@ -196,6 +198,22 @@ static enum step set_place_and_identity(const struct spawn_plan *plan)
 	return STEP_DONE;
 }
 
+/* After the change of user, which would take the signal back. One whose parent died before its exec
+ * does not begin: nobody has written it down. */
+static enum step set_parent(const struct birth *birth)
+{
+	const int signal_number = birth->plan->death_signal;
+
+	if (!birth->parent)
+		return STEP_DONE;
+	if (signal_number && prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0))
+		return STEP_PARENT;
+	if (getppid() == birth->parent)
+		return STEP_DONE;
+	errno = ESRCH;
+	return STEP_PARENT;
+}
+
 /* Dispositions first, then the mask: a signal that came since the fork ends the child, as it would
  * end the program. */
 static enum step set_signals(uint64_t ignored)
@@ -223,6 +241,8 @@ static enum step become(struct birth *birth)
 	failed = set_scheduling(birth);
 	if (!failed)
 		failed = set_place_and_identity(plan);
+	if (!failed)
+		failed = set_parent(birth);
 	if (failed)
 		return failed;
 	if (plan->umask >= 0)
@@ -350,6 +370,7 @@ int spawn_start(struct spawned *out, const struct spawn_plan *plan, struct spawn
 	struct birth birth;
 
 	birth_init(&birth, plan, reports->write_fd, reports->ignored);
+	birth.parent = getpid();
 	out->pidfd = -1;
 	out->started_boot_ns = sys_boottime_ns();
 	birth.shared = may_share(plan, reports);

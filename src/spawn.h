@@ -47,6 +47,7 @@ struct spawn_plan {
 	const void *cpus; /* cpu_set_t, or NULL */
 	size_t cpus_bytes;
 	bool no_new_privileges;
+	int death_signal; /* what it gets when we die; 0: nothing */
 };
 
 struct spawned {

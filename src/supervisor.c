@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "actions.h"
+#include "adopt.h"
 #include "configuration.h"
 #include "control_handler.h"
 #include "errmsg.h"
@@ -21,6 +22,7 @@
 #include "logger.h"
 #include "memory.h"
 #include "pool.h"
+#include "pool_past.h"
 #include "pool_reconcile.h"
 #include "pool_start.h"
 #include "roster.h"
@@ -31,6 +33,7 @@
 #define CLEAR_MS           1000 /* how long what workers left behind may take to die */
 #define CLEAR_INTERVAL_SEC 0.02
 #define SIGNAL_LOOK_SEC    0.1
+#define LEAVE_INTERVAL_SEC 0.05
 #define UNLISTED_LOG_MS    1000
 
 static void on_changed(void *owner)
@@ -68,7 +71,7 @@ static void on_signal_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_io_start(loop, &supervisor->signal_watcher);
 }
 
-static void on_clear_timer(struct ev_loop *loop, ev_timer *timer, int events)
+static void on_look_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)timer;
@@ -104,6 +107,7 @@ static void on_moved(void *owner, const struct pool *pool, const struct worker *
 {
 	struct supervisor *supervisor = owner;
 
+	supervisor->keeper.dirty = true;
 	events_worker(&supervisor->events, pool, worker, from, why);
 }
 
@@ -209,7 +213,7 @@ static void give_up(struct supervisor *supervisor, int64_t now_ms)
 /* All workers have gone: what they left behind in sessions of their own goes too. */
 static void finish(struct supervisor *supervisor, int64_t now_ms)
 {
-	if (!all_pools(supervisor, pool_is_finished))
+	if (!all_pools(supervisor, pool_is_finished) || supervisor->leavers.count > 0)
 		return;
 	if (!all_pools(supervisor, pool_empty))
 		supervisor->exit_status = EX_OSERR;
@@ -278,6 +282,14 @@ static bool reconcile_pools(struct supervisor *supervisor, int64_t now_ms)
 	return dirty;
 }
 
+static void look_at_leavers(struct supervisor *supervisor, int64_t now_ms)
+{
+	if (leavers_look(&supervisor->leavers, now_ms) == 0)
+		ev_timer_stop(supervisor->loop, &supervisor->leave_timer);
+	else
+		ev_timer_start(supervisor->loop, &supervisor->leave_timer);
+}
+
 static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
 	struct supervisor *supervisor = watcher->data;
@@ -295,7 +307,9 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 	control_handler_look(supervisor);
 	tell_status(supervisor);
 	roster_drop_removed(supervisor);
+	look_at_leavers(supervisor, now_ms);
 	look_at_phase(supervisor, now_ms);
+	keeper_look(supervisor, now_ms);
 	if (dirty)
 		ev_idle_start(loop, &supervisor->again);
 }
@@ -311,7 +325,9 @@ static int open_loop(struct supervisor *supervisor, struct errmsg *err)
 	ev_prepare_init(&supervisor->prepare, on_turn);
 	ev_idle_init(&supervisor->again, on_again);
 	ev_timer_init(
-		&supervisor->clear_timer, on_clear_timer, CLEAR_INTERVAL_SEC, CLEAR_INTERVAL_SEC);
+		&supervisor->clear_timer, on_look_timer, CLEAR_INTERVAL_SEC, CLEAR_INTERVAL_SEC);
+	ev_timer_init(
+		&supervisor->leave_timer, on_look_timer, LEAVE_INTERVAL_SEC, LEAVE_INTERVAL_SEC);
 	supervisor->prepare.data = supervisor;
 	supervisor->walk.changed = on_changed;
 	supervisor->walk.owner = supervisor;
@@ -373,17 +389,23 @@ static void make_place(struct supervisor *supervisor)
 static int open_pools(struct supervisor *supervisor, struct errmsg *err)
 {
 	const struct settings *settings = supervisor->configuration->settings;
+	struct pool_past past;
 	struct errmsg reason;
 
 	for (size_t i = 0; i < settings->pool_count; i++) {
-		struct pool *pool = pool_new(supervisor->configuration, &settings->pools[i],
-			&supervisor->place, &reason);
+		const struct pool_settings *wanted = &settings->pools[i];
+		const bool known = adopt_pool(supervisor, wanted->name, &past);
+		struct pool *pool = known ? pool_take_up(supervisor->configuration, wanted,
+						    &supervisor->place, &past, &reason)
+					  : pool_new(supervisor->configuration, wanted,
+						    &supervisor->place, &reason);
 
 		if (!pool)
 			return errmsg_set(
 				err, "[pool:%s]: %s", settings->pools[i].name, reason.text);
 		roster_add(supervisor, pool);
 	}
+	adopt_end(supervisor);
 	return 0;
 }
 
@@ -392,6 +414,7 @@ static int open_configuration(
 {
 	int saved, unused;
 
+	adopt_sockets(supervisor, settings);
 	supervisor->configuration =
 		configuration_open(settings, NULL, supervisor->options->passed, err);
 	saved = errno;
@@ -425,19 +448,38 @@ static int supervisor_open(
 	/* Signals first: from here on, whoever ends us finds nothing left behind. */
 	if (open_loop(supervisor, err) < 0 || open_signals(supervisor, err) < 0 ||
 		open_runtime_dir(supervisor, settings, err) < 0 ||
-		pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err) < 0 ||
-		open_configuration(supervisor, settings, err) < 0 ||
+		pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err) < 0)
+		return -1;
+	adopt_find(supervisor, settings);
+	if (open_configuration(supervisor, settings, err) < 0 ||
 		spawn_reports_open(&supervisor->reports, err) < 0 ||
 		control_handler_open(supervisor, err) < 0 || open_http(supervisor, err) < 0)
 		return -1;
 	service_manager_open(&supervisor->manager, supervisor->loop);
 	make_place(supervisor);
-	return open_pools(supervisor, err);
+	if (open_pools(supervisor, err) < 0)
+		return -1;
+	keeper_open(&supervisor->keeper);
+	return 0;
+}
+
+/* A start that failed leaves workers that were there before it as it found them: their files too.
+ */
+static void leave_alone(struct supervisor *supervisor)
+{
+	if (!supervisor->past)
+		return;
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		supervisor->pool[i]->left_alone = true;
+	if (supervisor->configuration)
+		socket_table_leave(&supervisor->configuration->sockets);
+	adopt_forget(supervisor);
 }
 
 static void supervisor_close(struct supervisor *supervisor)
 {
 	service_manager_close(&supervisor->manager);
+	keeper_close(supervisor, all_pools(supervisor, pool_empty));
 	http_process_close(&supervisor->http);
 	control_handler_close(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)
@@ -455,6 +497,7 @@ static void supervisor_close(struct supervisor *supervisor)
 	if (!supervisor->loop)
 		return;
 	walk_end(&supervisor->walk, supervisor->loop);
+	leavers_free(&supervisor->leavers);
 	ev_loop_destroy(supervisor->loop);
 }
 
@@ -479,6 +522,7 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 	if (supervisor_open(&supervisor, settings, &supervisor.failure) < 0) {
 		supervisor.exit_status = exit_status_of_errno(errno);
 		log_error(NULL, "%s", supervisor.failure.text);
+		leave_alone(&supervisor);
 		if (!supervisor.configuration)
 			settings_free(settings);
 	} else {

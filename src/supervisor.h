@@ -16,6 +16,8 @@
 #include "events.h"
 #include "errmsg.h"
 #include "http_process.h"
+#include "keeper.h"
+#include "leavers.h"
 #include "pidfile.h"
 #include "pool.h"
 #include "rate_limit.h"
@@ -32,6 +34,7 @@ struct pool;
 struct pool_settings;
 struct settings;
 struct startup_limits;
+struct state;
 
 /* Whoever waits for the start. Told once: EX_OK as soon as the first workers of every pool are
  * ready; else, when everything is closed again, the exit status and the reason. */
@@ -48,6 +51,7 @@ struct supervisor_options {
 	const char *config_path;    /* as it was given: the current folder never changes */
 	int log_level;              /* -1: the configuration's */
 	bool daemon;                /* nobody reads standard error: syslog instead */
+	const char *program;        /* our own, absolute, for an upgrade */
 	const struct startup_limits *found_limits;
 	struct passed_sockets *passed;            /* empty once the sockets are open */
 	const struct supervisor_starter *starter; /* NULL: nobody waits */
@@ -81,6 +85,13 @@ struct supervisor {
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;
 	struct spawn_reports reports;
+	struct keeper keeper;
+	struct state *past; /* of an earlier supervisor, while we start; owned; or NULL */
+	struct settings *past_settings; /* by which it lived; owned; or NULL */
+	bool resumed;                   /* it was ourselves, before an upgrade */
+	struct leavers leavers;         /* its workers that nobody wants */
+	ev_timer leave_timer;           /* while there are any */
+
 	struct pool_place place; /* of all pools */
 	struct pool **pool;      /* owned */
 	size_t pool_count;

@@ -75,6 +75,13 @@ static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int events)
 	worker->context->changed(worker->context->pool);
 }
 
+void worker_watch_exit(struct worker *worker)
+{
+	ev_io_init(&worker->exit_watcher, on_exit_ready, worker->pidfd, EV_READ);
+	worker->exit_watcher.data = worker;
+	ev_io_start(worker->context->loop, &worker->exit_watcher);
+}
+
 int worker_start(struct worker *worker, struct generation *generation,
 	const struct spawn_plan *plan, struct spawn_reports *reports, int64_t now_ms,
 	struct errmsg *err)
@@ -101,9 +108,7 @@ int worker_start(struct worker *worker, struct generation *generation,
 	set_state(worker, WORKER_EVENT_SPAWNED, now_ms);
 	scoreboard_set_worker(context->board, record.slot, record.pid);
 	memcpy(worker->line, scoreboard_line(context->board, record.slot), BOARD_LINE_BYTES);
-	ev_io_init(&worker->exit_watcher, on_exit_ready, spawned.pidfd, EV_READ);
-	worker->exit_watcher.data = worker;
-	ev_io_start(context->loop, &worker->exit_watcher);
+	worker_watch_exit(worker);
 	return 0;
 }
 
@@ -121,10 +126,11 @@ static void get_ready(struct worker *worker, int64_t now_ms)
 }
 
 /* To the worker, or to its whole group; a group that is not there yet (it was forked this moment)
- * is the worker alone. */
+ * is the worker alone. Who reaps one that is no child of ours, we do not know: it is looked at
+ * first. */
 static bool send_signal(const struct worker *worker, int signal_number)
 {
-	if (worker->ended)
+	if (worker->ended || (worker->foreign && sys_pidfd_signal(worker->pidfd, 0) < 0))
 		return false;
 	if (worker->generation->settings->signal_group &&
 		sys_kill_group(worker->record.pid, signal_number) == 0)
@@ -154,8 +160,13 @@ void worker_kill(struct worker *worker, const char *why, int64_t now_ms)
 	log_notice(&subject, "killing it: %s", why);
 	if (worker->ended)
 		return;
+	/* The number of a group is its own as long as its leader lives; of one that is no child of
+	 * ours we learn of the end too late. */
+	if (worker->foreign && sys_pidfd_signal(worker->pidfd, 0) == 0)
+		sys_kill_group(worker->record.pid, SIGKILL);
 	sys_pidfd_signal(worker->pidfd, SIGKILL);
-	sys_kill_group(worker->record.pid, SIGKILL);
+	if (!worker->foreign)
+		sys_kill_group(worker->record.pid, SIGKILL);
 }
 
 void worker_stop(struct worker *worker, int signal_number, int64_t now_ms)
@@ -466,7 +477,8 @@ static bool is_failure(const struct worker *worker, const struct worker_end *end
 {
 	const bool every_abnormal_exit =
 		worker->generation->settings->min_uptime_ms == DURATION_INFINITE;
-	const bool normal = end->code == CLD_EXITED && end->status == 0;
+	/* Of one that is no child of ours nobody can say how it ended. */
+	const bool normal = end->code == 0 || (end->code == CLD_EXITED && end->status == 0);
 
 	/* On a busy machine a child can be older than min_uptime before its exec fails. */
 	if (worker->start_failed || worker->failure.pid)
@@ -495,8 +507,11 @@ void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms)
 {
 	siginfo_t info = {0};
 
-	/* The group first: once the leader is reaped, its number may be a stranger's. */
-	sys_kill_group(worker->record.pid, SIGKILL);
+	/* The group first: once the leader is reaped, its number may be a stranger's. One that is
+	 * no child of ours may have been reaped by now: then the number is still its group's where
+	 * nobody bears it, since no group comes without a leader. */
+	if (!worker->foreign || sys_process_group(worker->record.pid) < 0)
+		sys_kill_group(worker->record.pid, SIGKILL);
 	if (sys_wait_child(worker->record.pid, &info, WNOHANG) < 0)
 		info.si_code = 0;
 	*end = (struct worker_end){

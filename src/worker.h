@@ -21,6 +21,7 @@
 struct errmsg;
 struct generation;
 struct scoreboard;
+struct state_worker;
 struct tally;
 
 /* Who a worker is: enough to find it again from another process (adoption, upgrade). */
@@ -28,6 +29,7 @@ struct worker_record {
 	int slot;
 	pid_t pid;
 	int64_t started_boot_ns; /* CLOCK_BOOTTIME: what /proc/PID/stat's start time counts in */
+	uint64_t started_ticks;  /* that time itself; 0: not looked up yet */
 	uint64_t generation;     /* with the slot, its identity; the pid alone is not */
 	enum worker_state state;
 };
@@ -75,6 +77,7 @@ struct worker {
 	bool ready_told;   /* on_ready was run */
 	bool leaving;      /* says so itself (STOPPING=1) */
 	int said_errno;    /* by ERRNO=; 0: nothing */
+	bool foreign;      /* another supervisor started it: it is no child of ours */
 	bool ended;        /* its pidfd says so; not reaped yet */
 	struct spawn_report failure; /* pid 0: none came */
 	int retire_signal;           /* the soft signal that waits for its job to end */
@@ -103,6 +106,20 @@ struct worker_end {
 int worker_start(struct worker *worker, struct generation *generation,
 	const struct spawn_plan *plan, struct spawn_reports *reports, int64_t now_ms,
 	struct errmsg *err);
+
+/* How long nobody looked after workers that are taken up, and by which clock they were last. */
+struct worker_absence {
+	int64_t now_ms;   /* by our clock */
+	int64_t shift_ms; /* to make our times of those that were written down */
+	bool died;        /* nobody was there: what they did meanwhile was not seen */
+};
+/* A worker that is there already moves into the empty slot, with what was known of it. Its line is
+ * read by the scoreboard's first refresh, which must not have been yet. */
+void worker_take_up(struct worker *worker, struct generation *generation,
+	const struct state_worker *from, const struct worker_absence *absence);
+
+/* From now on its end is noticed; for worker_start() and worker_take_up(). */
+void worker_watch_exit(struct worker *worker);
 
 /* Takes in what its line of the scoreboard says. */
 void worker_observe(struct worker *worker, const char *line, int64_t now_ms);

@@ -48,8 +48,6 @@ static const struct {
 		"t:3: [pool:p] log_level: unknown key here; it belongs into [preforkd]\n"},
 	{POOL "listen = :80\n",
 		"t:3: [pool:p] listen: unknown key here; it belongs into [socket:NAME]\n"},
-	{POOL "[preforkd]\norphans = off\n",
-		"t:4: [preforkd] orphans: is not available in this version\n"},
 	/* sections */
 	{"[pools:p]\ncommand=x\n" POOL,
 		"t:1: [pools:p]: unknown section; did you mean [pool:p]?\n"},

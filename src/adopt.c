@@ -1,0 +1,382 @@
+/*
+ * A process counts as a worker only when boot, namespace, start time and user are those that were
+ * written down, in a file of ours in a folder of ours. Whatever is in doubt is named in the log and
+ * left alone.
+ */
+#include "adopt.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_file.h"
+#include "configuration.h"
+#include "errmsg.h"
+#include "faults.h"
+#include "leavers.h"
+#include "listener.h"
+#include "logger.h"
+#include "memory.h"
+#include "pool.h"
+#include "process_look.h"
+#include "settings.h"
+#include "settings_check.h"
+#include "settings_compare.h"
+#include "state.h"
+#include "state_file.h"
+#include "supervisor.h"
+#include "sys.h"
+
+#define FIRST_SOCKET_FD    3
+#define NANOSECONDS_PER_MS 1000000
+
+/* --- finding --- */
+
+static struct log_subject subject_of(
+	const struct state_pool *pool, const struct state_worker *worker)
+{
+	return (struct log_subject){
+		.pool = pool->name, .slot = worker->slot, .pid = worker->pid, .age_ms = -1};
+}
+
+static void hold(const struct state_pool *pool, struct state_worker *worker)
+{
+	const struct log_subject subject = subject_of(pool, worker);
+	struct errmsg err;
+
+	worker->pidfd = process_hold(worker->pid, worker->started_ticks, worker->uid, &err);
+	if (worker->pidfd >= 0)
+		return;
+	if (errno == ESRCH)
+		log_info(&subject, "has ended while nobody was there, and its status is lost");
+	else
+		log_warning(&subject, "left alone: %s", err.text);
+}
+
+static size_t hold_workers(struct state *state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < state->pool_count; i++)
+		for (size_t j = 0; j < state->pool[i].worker_count; j++) {
+			hold(&state->pool[i], &state->pool[i].worker[j]);
+			count += state->pool[i].worker[j].pidfd >= 0;
+		}
+	return count;
+}
+
+static bool same_world(const struct state *state)
+{
+	char *boot_id = process_boot_id();
+	const bool same = strcmp(boot_id, state->boot_id) == 0 && *boot_id != '\0' &&
+			  state->pid_namespace == process_pid_namespace();
+
+	free(boot_id);
+	return same;
+}
+
+/* They were another process's. */
+static void forget_descriptors(struct state *state)
+{
+	state->http.fd = -1;
+	for (size_t i = 0; i < state->socket_count; i++)
+		state->socket[i].fd = -1;
+	for (size_t i = 0; i < state->pool_count; i++)
+		state->pool[i].notify_fd = -1;
+}
+
+static struct state *load(const struct supervisor *supervisor)
+{
+	struct state *state = NULL;
+	struct errmsg err;
+	size_t length;
+	char *bytes = state_file_load(supervisor->runtime_dir.fd, &length, &err);
+
+	if (!bytes && errno == ENOENT)
+		return NULL;
+	if (bytes)
+		state = state_of_bytes(bytes, length, &err);
+	free(bytes);
+	if (state)
+		forget_descriptors(state);
+	else
+		log_error(NULL,
+			"%s/" STATE_FILE_NAME
+			": %s; should workers of an earlier supervisor still be "
+			"there, they are left alone",
+			supervisor->runtime_dir.path, err.text);
+	return state;
+}
+
+static void end_worker(struct leavers *leavers, const struct state_pool *pool,
+	struct state_worker *worker, const char *why)
+{
+	const struct log_subject subject = subject_of(pool, worker);
+
+	if (worker->pidfd < 0)
+		return;
+	log_notice(&subject, "ending it: %s", why);
+	leavers_add(leavers, worker->pid, worker->pidfd,
+		worker->stop_signal ? worker->stop_signal : SIGTERM, worker->stop_timeout_ms,
+		sys_now_ms());
+	worker->pidfd = -1;
+}
+
+static void end_pool(struct leavers *leavers, struct state_pool *pool, const char *why)
+{
+	for (size_t i = 0; i < pool->worker_count; i++)
+		end_worker(leavers, pool, &pool->worker[i], why);
+}
+
+/* Whoever wants us to stop does not wait for them. */
+static bool end_is_asked_for(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT) ||
+		       sigismember(&pending, SIGQUIT));
+}
+
+/* They hold what we need, so there is nothing else to do meanwhile. */
+static void wait_for(struct leavers *leavers)
+{
+	if (leavers->count > 0)
+		leavers_wait(leavers, end_is_asked_for);
+	leavers_free(leavers);
+}
+
+static void end_all(struct state *state)
+{
+	struct leavers leavers = {0};
+
+	for (size_t i = 0; i < state->pool_count; i++)
+		end_pool(&leavers, &state->pool[i], "orphans = stop");
+	wait_for(&leavers);
+}
+
+void adopt_find(struct supervisor *supervisor, const struct settings *settings)
+{
+	struct state *state = load(supervisor);
+	size_t count = 0;
+
+	if (state && same_world(state))
+		count = hold_workers(state);
+	if (state && count > 0)
+		log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",
+			(long)state->pid, count);
+	if (count > 0 && settings->preforkd.orphans == ORPHANS_STOP) {
+		end_all(state);
+		count = 0;
+	}
+	if (count == 0) {
+		state_free(state);
+		state = NULL;
+	}
+	supervisor->past = state;
+}
+
+/* --- sockets --- */
+
+/* The settings that the workers were started by; NULL: they cannot be read any more. */
+static struct settings *old_settings(const struct state *state)
+{
+	struct faults faults = {0};
+	struct settings *settings =
+		config_file_parse(state->config_path, state->text, strlen(state->text), &faults);
+
+	if (settings && faults.errors > 0) {
+		settings_free(settings);
+		settings = NULL;
+	}
+	faults_free(&faults);
+	return settings;
+}
+
+/* As which descriptor a worker of the pool has the socket; -1: it has not. */
+static int number_of(const struct pool_settings *pool, const char *socket)
+{
+	for (size_t i = 0; i < pool->sockets.count; i++)
+		if (strcmp(pool->sockets.word[i], socket) == 0)
+			return FIRST_SOCKET_FD + (int)i;
+	return pool_settings_use(pool, socket) ? 0 : -1;
+}
+
+/* From any worker that has it. */
+static int take_from_worker(
+	const struct state *state, const struct settings *old, const char *name, int *error)
+{
+	*error = ENOENT;
+	for (size_t i = 0; i < state->pool_count; i++) {
+		const struct pool_settings *pool = settings_pool(old, state->pool[i].name);
+		const int number = pool ? number_of(pool, name) : -1;
+
+		for (size_t j = 0; number >= 0 && j < state->pool[i].worker_count; j++) {
+			const struct state_worker *worker = &state->pool[i].worker[j];
+			int fd;
+
+			if (worker->pidfd < 0 || worker->generation != state->pool[i].generation)
+				continue;
+			fd = process_take_fd(worker->pidfd, number);
+			if (fd >= 0)
+				return fd;
+			*error = errno;
+		}
+	}
+	return -1;
+}
+
+static bool is_passed(const struct passed_sockets *passed, const char *name)
+{
+	for (int i = 0; i < passed->count; i++)
+		if (passed->fd[i] >= 0 && strcmp(passed->name[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Does the new configuration want what this one occupies, as another socket or by another way? */
+static bool in_the_way(
+	const struct settings *old, const struct settings *new, const char *name, bool had)
+{
+	const struct socket_settings *socket = settings_socket(old, name);
+
+	for (size_t i = 0; socket && i < new->socket_count; i++) {
+		const struct socket_settings *wanted = &new->sockets[i];
+		const bool same = had && strcmp(wanted->name, name) == 0 &&
+				  !settings_socket_differs(socket, wanted, EFFECT_SOCKET);
+
+		if (!same && settings_sockets_overlap(socket, wanted))
+			return true;
+	}
+	return false;
+}
+
+static void end_holders(struct leavers *leavers, struct state *state, const struct settings *old,
+	const char *name, const char *why)
+{
+	for (size_t i = 0; i < state->pool_count; i++) {
+		const struct pool_settings *pool = settings_pool(old, state->pool[i].name);
+
+		if (pool && pool_settings_use(pool, name))
+			end_pool(leavers, &state->pool[i], why);
+	}
+}
+
+static void take_socket(struct supervisor *supervisor, const struct settings *old,
+	const struct settings *new, struct state_socket *socket, struct leavers *leavers)
+{
+	struct passed_sockets *passed = supervisor->options->passed;
+	const bool wanted = settings_socket(new, socket->name) != NULL;
+	struct listener_past past = {.fd = socket->fd,
+		.passed = socket->passed,
+		.path = memory_copy_string(socket->path),
+		.dev = socket->dev,
+		.ino = socket->ino};
+	int error = 0;
+	bool had;
+
+	if (past.fd < 0 && !is_passed(passed, socket->name))
+		past.fd = take_from_worker(supervisor->past, old, socket->name, &error);
+	had = past.fd >= 0 || is_passed(passed, socket->name);
+	if (!supervisor->resumed && in_the_way(old, new, socket->name, had)) {
+		log_warning(NULL,
+			"[socket:%s] cannot be had from its workers%s%s: they are ended, and "
+			"connections are refused until it is bound anew",
+			socket->name, had ? "" : ": ",
+			had ? ", its address is wanted otherwise" : strerror(error));
+		end_holders(leavers, supervisor->past, old, socket->name,
+			"its socket cannot be had from it");
+	}
+	if (had && wanted) {
+		passed_sockets_add_past(passed, socket->name, &past);
+		return;
+	}
+	if (past.fd >= 0)
+		sys_close(past.fd);
+	free(past.path);
+}
+
+void adopt_sockets(struct supervisor *supervisor, const struct settings *settings)
+{
+	struct state *state = supervisor->past;
+	struct settings *old = state ? old_settings(state) : NULL;
+	struct leavers leavers = {0};
+
+	if (!state)
+		return;
+	supervisor->past_settings = old;
+	for (size_t i = 0; old && i < state->socket_count; i++)
+		take_socket(supervisor, old, settings, &state->socket[i], &leavers);
+	for (size_t i = 0; !old && i < state->pool_count; i++)
+		end_pool(&leavers, &state->pool[i], "its configuration cannot be read any more");
+	wait_for(&leavers);
+}
+
+/* --- pools --- */
+
+static struct worker_absence absence_of(const struct supervisor *supervisor)
+{
+	const struct state *state = supervisor->past;
+	const int64_t elapsed_ms = (sys_boottime_ns() - state->boot_ns) / NANOSECONDS_PER_MS;
+	const int64_t now_ms = sys_now_ms();
+
+	return (struct worker_absence){
+		.now_ms = now_ms,
+		.shift_ms = now_ms - elapsed_ms - state->clock_ms,
+		.died = !supervisor->resumed,
+	};
+}
+
+static bool is_outdated(const struct supervisor *supervisor, const char *name)
+{
+	const struct settings *old = supervisor->past_settings;
+	const struct settings *new = supervisor->configuration->settings;
+	const struct pool_settings *pool = old ? settings_pool(old, name) : NULL;
+
+	return !pool || settings_workers_differ(old, pool, new, settings_pool(new, name));
+}
+
+bool adopt_pool(struct supervisor *supervisor, const char *name, struct pool_past *past)
+{
+	struct state *state = supervisor->past;
+
+	for (size_t i = 0; state && i < state->pool_count; i++) {
+		if (strcmp(state->pool[i].name, name) != 0)
+			continue;
+		*past = (struct pool_past){
+			.pool = &state->pool[i],
+			.absence = absence_of(supervisor),
+			.outdated = !supervisor->resumed && is_outdated(supervisor, name),
+		};
+		return true;
+	}
+	return false;
+}
+
+/* --- the end --- */
+
+void adopt_end(struct supervisor *supervisor)
+{
+	struct state *state = supervisor->past;
+
+	for (size_t i = 0; state && i < state->pool_count; i++)
+		end_pool(&supervisor->leavers, &state->pool[i],
+			"its pool is in the configuration no more");
+	adopt_forget(supervisor);
+}
+
+void adopt_forget(struct supervisor *supervisor)
+{
+	struct state *state = supervisor->past;
+
+	for (size_t i = 0; state && i < state->pool_count; i++)
+		for (size_t j = 0; j < state->pool[i].worker_count; j++)
+			if (state->pool[i].worker[j].pidfd >= 0)
+				sys_close(state->pool[i].worker[j].pidfd);
+	state_free(state);
+	supervisor->past = NULL;
+	settings_free(supervisor->past_settings);
+	supervisor->past_settings = NULL;
+}

@@ -1,0 +1,90 @@
+/*
+ * The supervisor dies without a word, the workers serve on, and the next one goes on with them.
+ */
+#include "load.h"
+#include "rolling_pool.h"
+
+#define WORKERS 4
+
+static int write_config(const char *more)
+{
+	static int port;
+
+	if (!port)
+		port = free_port();
+	config("log_level = debug\n%s[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n"
+	       "[socket:local]\nlisten = unix:@dir@/s\n[pool:web]\n" QUICK
+	       "max_workers = %d\nsockets = tcp\ncommand = %s\n"
+	       "[pool:near]\n" QUICK "max_workers = 2\nsockets = local\ncommand = %s\n",
+		more, port, WORKERS, hello_program(), hello_program());
+	return port;
+}
+
+static int start(const char *more)
+{
+	int port = write_config(more);
+
+	daemon_start();
+	WAIT_FOR(serving() == WORKERS && log_count("ready: the first") == 1);
+	return port;
+}
+
+static void die(void)
+{
+	daemon_kill(SIGKILL);
+	ck_assert_int_eq(daemon_wait(), 128 + SIGKILL);
+}
+
+/* The next one, until it has taken over. */
+static void rise(void)
+{
+	file_write("log", "%s", "");
+	daemon_start();
+	WAIT_FOR(log_has("ready: the first"));
+}
+
+START_TEST(workers_serve_on_and_are_taken_over)
+{
+	int port = start(""), times = long_or_short(100, 5);
+	struct load tcp = load_closed(load_port(port), "/", 3);
+	struct load local = load_closed(path_of("s"), "/", 2);
+	struct crew before = crew_of("web"), after;
+
+	for (int i = 0; i < times; i++) {
+		load_await(&tcp, 20);
+		die();
+		load_await(&tcp, 20);
+		ck_assert_int_eq(crew_left(&before), WORKERS);
+		rise();
+		load_await(&local, 20);
+		after = crew_of("web");
+		ck_assert(same_crew(&before, &after));
+		ck_assert_int_eq(serving(), WORKERS);
+	}
+	load_end_without_loss(&tcp);
+	load_end_without_loss(&local);
+	ck_assert_int_eq(crew_left(&before), WORKERS);
+	ck_assert_int_eq(process_descriptors(before.pid[0]), 5);
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+	WAIT_FOR(crew_left(&before) == 0);
+	ck_assert(!file_exists("s"));
+	ck_assert(!file_exists("run/state"));
+	ck_assert(!file_exists("run/web.scoreboard"));
+}
+END_TEST
+
+static Suite *adopt_suite(void)
+{
+	Suite *suite = suite_create("adopt");
+	TCase *tests = harness_case(suite, "adoption");
+
+	tcase_set_timeout(tests, 120);
+	tcase_add_test(tests, workers_serve_on_and_are_taken_over);
+	return suite;
+}
+
+int main(void)
+{
+	return harness_main(adopt_suite());
+}
