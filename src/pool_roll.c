@@ -103,6 +103,7 @@ static void aim_at(struct pool *pool, struct generation *to)
 
 	pool_set_generation(pool, to);
 	pool->roll.on = true;
+	pool->context.replacing = true;
 	pool->roll.total = pool->roll.held = pool->roll.failures = 0;
 	pool->roll.told_done = pool->roll.told_starting = -1;
 	for (int i = 0; i < pool->slot_count; i++) {
@@ -171,6 +172,7 @@ bool pool_restart_worker(struct pool *pool, int slot)
 	if (!worker || !serving(worker))
 		return false;
 	worker->recycle = RECYCLE_ASKED;
+	pool->context.replacing = true;
 	pool_mark_dirty(pool);
 	return true;
 }
@@ -215,10 +217,20 @@ static void release_replacements(struct pool *pool, int superfluous)
 	}
 }
 
+static bool anything_to_do(const struct roll_census *census)
+{
+	return census->old_starting + census->old_ready + census->new_starting + census->new_ready >
+	       0;
+}
+
 void pool_roll_settle(struct pool *pool, int64_t now_ms)
 {
-	const struct roll_census census = pool_roll_census(pool);
+	struct roll_census census;
 
+	if (!pool->context.replacing)
+		return;
+	census = pool_roll_census(pool);
+	pool->context.replacing = pool->roll.on || anything_to_do(&census);
 	release_replacements(pool, roll_superfluous(&census));
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
@@ -326,7 +338,6 @@ static int64_t proof_at(const struct pool *pool, const struct roll_census *censu
 
 int64_t pool_roll_advance(struct pool *pool, int64_t start_allowed_at, int64_t now_ms)
 {
-	const struct roll_census census = pool_roll_census(pool);
 	const struct policy_rule spare = pool_rule(pool);
 	const struct roll_rule rule = {
 		.max_workers = spare.max_workers,
@@ -334,11 +345,16 @@ int64_t pool_roll_advance(struct pool *pool, int64_t start_allowed_at, int64_t n
 		.surge = surge_of(pool->settings, spare.max_workers),
 		.spawn_interval_ms = spare.spawn_interval_ms,
 	};
-	int64_t wake_at = proof_at(pool, &census);
+	struct roll_census census;
 	struct roll_plan plan;
+	int64_t wake_at;
 
-	if (census.old_ready + census.new_ready + census.new_starting == 0)
+	if (!pool->context.replacing)
 		return ROLL_NEVER;
+	census = pool_roll_census(pool);
+	if (!anything_to_do(&census))
+		return ROLL_NEVER;
+	wake_at = proof_at(pool, &census);
 	/* The spare rules have retired those that they were for: they are to know. */
 	if (roll_superfluous(&census) > 0)
 		pool_mark_dirty(pool);

@@ -25,6 +25,8 @@
 #include "supervisor.h"
 #include "sys.h"
 
+#define USAGE_MS 3000
+
 enum shown { SHOWN_STARTING, SHOWN_UNKNOWN, SHOWN_IDLE, SHOWN_BUSY, SHOWN_RETIRING, SHOWN_COUNT };
 
 static double seconds(int64_t ms)
@@ -99,6 +101,15 @@ static int64_t since(const struct worker *worker)
 	return worker->activity_at;
 }
 
+/* A look into /proc costs more than all the rest: one in a few seconds will do. */
+static void look_at_usage(struct worker *worker, int64_t now_ms)
+{
+	if (worker->usage_at != 0 && now_ms - worker->usage_at < USAGE_MS)
+		return;
+	worker->usage_at = now_ms;
+	worker->usage_known = process_usage_read(&worker->usage, worker->record.pid);
+}
+
 static json_t *usage_or_null(bool known, json_t *value)
 {
 	if (known)
@@ -107,13 +118,12 @@ static json_t *usage_or_null(bool known, json_t *value)
 	return json_null();
 }
 
-static json_t *describe_worker(const struct worker *worker, int64_t now_ms)
+static json_t *describe_worker(struct worker *worker, int64_t now_ms)
 {
-	struct process_usage usage = {0};
-	const bool known = process_usage_read(&usage, worker->record.pid);
 	char note[BOARD_NOTE_BYTES + 1], letter[2] = {worker->line[BOARD_STATE_AT]};
 	struct board_line said;
 
+	look_at_usage(worker, now_ms);
 	board_note_read(note, worker->line);
 	board_line_read(&said, worker->line);
 	if (said.state == BOARD_NOISE)
@@ -124,8 +134,9 @@ static json_t *describe_worker(const struct worker *worker, int64_t now_ms)
 		letter, "since", seconds(now_ms - since(worker)), "age",
 		seconds(now_ms - worker->times.started_at), "jobs",
 		usage_or_null(worker->jobs_known, json_integer((json_int_t)worker->jobs)),
-		"resident", usage_or_null(known, json_integer(usage.resident_bytes)), "cpu",
-		usage_or_null(known, json_real(usage.cpu_sec)), "note",
+		"resident",
+		usage_or_null(worker->usage_known, json_integer(worker->usage.resident_bytes)),
+		"cpu", usage_or_null(worker->usage_known, json_real(worker->usage.cpu_sec)), "note",
 		*worker->status ? worker->status : note);
 }
 
@@ -236,7 +247,7 @@ static json_t *describe_pool(struct pool *pool, int64_t now_ms)
 	int count[SHOWN_COUNT] = {0}, live = 0;
 
 	for (int i = 0; i < pool->slot_count; i++) {
-		const struct worker *worker = pool->slot[i];
+		struct worker *worker = pool->slot[i];
 
 		if (!worker_present(worker))
 			continue;

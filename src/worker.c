@@ -195,6 +195,7 @@ static void recycle(struct worker *worker, enum worker_recycle why)
 {
 	if (worker->recycle == RECYCLE_NOT)
 		worker->recycle = why;
+	worker->context->replacing = true;
 }
 
 void worker_measured(struct worker *worker, int64_t resident_bytes)

@@ -15,6 +15,7 @@
 
 #include "board.h"
 #include "notify_message.h"
+#include "process_usage.h"
 #include "spawn.h"
 #include "worker_state.h"
 
@@ -46,6 +47,7 @@ struct worker_context {
 	struct scoreboard *board;
 	struct tally *tally;
 	enum worker_shown shown;
+	bool replacing;              /* some worker may have to be replaced, or replaces one */
 	void (*changed)(void *pool); /* a fact was recorded: reconcile */
 	/* its state was another one before; may be NULL */
 	void (*moved)(void *pool, const struct worker *worker, enum worker_state from,
@@ -80,8 +82,11 @@ struct worker {
 	bool foreign;      /* another supervisor started it: it is no child of ours */
 	bool ended;        /* its pidfd says so; not reaped yet */
 	struct spawn_report failure; /* pid 0: none came */
-	int retire_signal;           /* the soft signal that waits for its job to end */
-	int soft_signal;             /* the last one it got */
+	struct process_usage usage;  /* as last looked at; status.c */
+	bool usage_known;
+	int64_t usage_at;
+	int retire_signal; /* the soft signal that waits for its job to end */
+	int soft_signal;   /* the last one it got */
 	int pidfd;
 	ev_io exit_watcher;
 	char line[BOARD_LINE_BYTES];                  /* as last seen */
