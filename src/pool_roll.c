@@ -189,6 +189,8 @@ bool pool_rolled(const struct pool *pool)
 	const struct roll_census census = pool_roll_census(pool);
 	const struct policy_rule rule = pool_rule(pool);
 
+	if (!pool->roll.on)
+		return true;
 	for (int i = 0; i < pool->slot_count; i++)
 		if (worker_present(pool->slot[i]) && serving(pool->slot[i]) &&
 			obsolete(pool, pool->slot[i]))
