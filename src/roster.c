@@ -27,6 +27,9 @@ void roster_drop_removed(struct supervisor *supervisor)
 {
 	size_t kept = 0;
 
+	/* It counts the pools. */
+	if (supervisor->walk.on)
+		return;
 	for (size_t i = 0; i < supervisor->pool_count; i++) {
 		struct log_subject subject = LOG_SUBJECT_NONE;
 		struct pool *pool = supervisor->pool[i];
