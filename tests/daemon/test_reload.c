@@ -217,7 +217,7 @@ static void start_and_stay_in_the_middle(int workers)
 	       "command = @worker@ touch @dir@/version.2 signals @dir@/got\n",
 		workers);
 	daemon_kill(SIGHUP);
-	WAIT_FOR(of_version(2) == 1);
+	WAIT_FOR(of_version(2) == 1 && present() == workers + 1);
 }
 
 START_TEST(term_in_the_middle_wins_at_once)

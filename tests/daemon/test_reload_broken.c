@@ -96,7 +96,9 @@ START_TEST(a_broken_version_is_taken_back_by_itself)
 	load_end_without_loss(&open);
 	after = crew_of("web");
 	ck_assert(same_crew(&old, &after));
-	if (_i != EXEC_FAILS)
+	/* one that is killed for being slow may be too slow to tell of itself */
+	ck_assert_int_le(new_ones(), 3);
+	if (_i != EXEC_FAILS && strcmp(broken[_i].reason, "KILL") != 0)
 		ck_assert_int_eq(new_ones(), 3);
 	EXPECT_STOP();
 }
