@@ -113,6 +113,8 @@ static int count_waiting(struct pool_demand *demand, const struct generation *ge
 		const int fd = socket_fd(generation, i);
 		const int waiting = fd < 0 ? 0 : backlog_read(&demand->reader, fd).waiting;
 
+		socket_table_saw(&generation->configuration->sockets,
+			socket_name(generation->settings, i), waiting);
 		sum += waiting == BACKLOG_UNKNOWN ? backlog_any(fd) : waiting;
 	}
 	return sum;

@@ -21,6 +21,7 @@ struct socket_entry {
 	int references; /* tables */
 	char *name;     /* owned */
 	struct listener listener;
+	int waiting_max;
 };
 
 static const struct pool_settings *first_user_of(const struct settings *settings, const char *name)
@@ -221,6 +222,17 @@ void socket_table_close(struct socket_table *table)
 		release_entry(table->entry[i]);
 	free(table->entry);
 	*table = (struct socket_table){0};
+}
+
+int socket_table_saw(const struct socket_table *table, const char *name, int waiting)
+{
+	struct socket_entry *entry = find_entry(table, name);
+
+	if (!entry)
+		return waiting;
+	if (waiting > entry->waiting_max)
+		entry->waiting_max = waiting;
+	return entry->waiting_max;
 }
 
 const struct listener *socket_table_find(const struct socket_table *table, const char *name)

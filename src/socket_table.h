@@ -31,6 +31,8 @@ void socket_table_apply(const struct socket_table *table);
 /* The files of its sockets stay when it is closed: somebody else still serves on them. */
 void socket_table_leave(struct socket_table *table);
 void socket_table_close(struct socket_table *table);
+/* So many connections were seen to wait at the socket; the most that ever were. */
+int socket_table_saw(const struct socket_table *table, const char *name, int waiting);
 /* NULL: no such socket. */
 const struct listener *socket_table_find(const struct socket_table *table, const char *name);
 

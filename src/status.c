@@ -184,15 +184,17 @@ static json_t *describe_sockets(const struct pool *pool)
 
 	backlog_open(&reader);
 	for (size_t i = 0; i < names->count; i++) {
-		const struct listener *listener =
-			socket_table_find(&pool->current->configuration->sockets, names->word[i]);
+		const struct socket_table *table = &pool->current->configuration->sockets;
+		const struct listener *listener = socket_table_find(table, names->word[i]);
 		const struct backlog_count count = backlog_read(&reader, listener->fd);
+		const int most = socket_table_saw(table, names->word[i], count.waiting);
 
 		json_array_append_new(
-			sockets, json_pack("{s:s,s:o,s:o,s:n,s:o}", "name", names->word[i],
+			sockets, json_pack("{s:s,s:o,s:o,s:o,s:o}", "name", names->word[i],
 					 "address", text_of(listener->port_text), "waiting",
-					 count_or_null(count.waiting), "waiting_max", "limit",
-					 count_or_null(count.limit)));
+					 count_or_null(count.waiting), "waiting_max",
+					 number_or_null(count.waiting != BACKLOG_UNKNOWN, most),
+					 "limit", count_or_null(count.limit)));
 	}
 	backlog_close(&reader);
 	return sockets;
