@@ -19,6 +19,7 @@
 #include "preload_real.h"
 
 #define LEAVING_LOOK_MS 1000
+#define LEAVING_ASK_MS  20
 #define LEAVING_NAP_MS  1
 
 /* How the program called. */
@@ -69,17 +70,55 @@ static int socket_timeout_ms(int fd)
 	return (int)(timeout.tv_sec * 1000 + timeout.tv_usec / 1000);
 }
 
+/* The mark stands in the line before the stop signal is sent. So whoever has been sent it already,
+ * say while we waited for a lock, finds the mark, and to whom it comes later, ppoll(2) tells. */
+static int wait_unless_retired(int fd, int timeout_ms)
+{
+	const struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+	struct pollfd look = {.fd = fd, .events = POLLIN};
+	sigset_t all, before;
+	int ready = 1, saved;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!line_is_retired())
+		ready = REAL(ppoll)(&look, 1, timeout_ms < 0 ? NULL : &timeout, &before);
+	saved = errno;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = saved;
+	return ready;
+}
+
+/* A signal that came while we waited for a lock has run its handler, and the wait that follows does
+ * not see it. So a program that knows EINTR is asked to look at what its handler has left, now and
+ * then; it is one of all that wait. */
 static bool watch(int fd, int timeout_ms)
 {
-	struct pollfd look = {.fd = fd, .events = POLLIN};
+	const bool asks = timeout_ms < 0 && !all_handlers_restart();
 	int ready;
 
 	do
-		ready = REAL(poll)(&look, 1, timeout_ms);
+		ready = wait_unless_retired(fd, asks ? LEAVING_LOOK_MS : timeout_ms);
 	while (ready < 0 && errno == EINTR && all_handlers_restart());
 	if (ready == 0)
-		errno = EAGAIN;
+		errno = asks ? EINTR : EAGAIN;
 	return ready > 0;
+}
+
+/* The line asks us to leave: the stop signal comes, or it has come and the program looks for it
+ * before it calls accept(2); such a program is asked to look again. False: it wants to know. */
+static bool wait_for_the_end(void)
+{
+	while (line_is_retired()) {
+		const bool restarts = all_handlers_restart();
+
+		REAL(poll)(NULL, 0, restarts ? LEAVING_LOOK_MS : LEAVING_ASK_MS);
+		if (!restarts) {
+			errno = EINTR;
+			return false;
+		}
+	}
+	return true;
 }
 
 /* Until a connection waits: one watches, or a few, lest each connection wake everybody. They are
@@ -93,17 +132,7 @@ static bool wait_for_connection(const struct taking *taking)
 		return false;
 	waits = watch(taking->fd, socket_timeout_ms(taking->fd));
 	line_watch_end(taking->listener);
-	return waits;
-}
-
-/* The line asks us to leave: the stop signal comes. False: it came, and the program wants to know.
- */
-static bool wait_for_the_end(void)
-{
-	while (line_is_retired())
-		if (REAL(poll)(NULL, 0, LEAVING_LOOK_MS) < 0 && !all_handlers_restart())
-			return false;
-	return true;
+	return waits && wait_for_the_end();
 }
 
 static int keep(int fd)
