@@ -26,6 +26,22 @@ static inline int long_or_short(int long_form, int short_form)
 	return getenv("PREFORKD_TEST_LONG") ? long_form : short_form;
 }
 
+/* The supervisor has as many descriptors again; if not, which ones it has. */
+static inline void expect_descriptors(int count)
+{
+	int64_t until = now_ms() + slow_ms(20000);
+	char command[64];
+
+	while (process_descriptors(daemon_pid()) != count && now_ms() < until)
+		nap_ms(2);
+	if (process_descriptors(daemon_pid()) == count)
+		return;
+	snprintf(command, sizeof(command), "ls -l /proc/%d/fd >&2", (int)daemon_pid());
+	if (system(command) != 0)
+		fprintf(stderr, "cannot list them\n");
+	ck_abort_msg("%d descriptors, not %d", process_descriptors(daemon_pid()), count);
+}
+
 /* Is it as big as it was? Under sanitizers, whose quarantine grows, they tell of leaks themselves.
  */
 static inline bool is_as_big(pid_t pid, long resident_kib)
@@ -33,6 +49,20 @@ static inline bool is_as_big(pid_t pid, long resident_kib)
 	long slack_kib = slow_ms(1000) > 1000 ? 256 * 1024 : 1024;
 
 	return process_resident_kib(pid) <= resident_kib + slack_kib;
+}
+
+/* Without those that it opens for a moment. */
+static inline int steady_descriptors(pid_t pid)
+{
+	int least = process_descriptors(pid);
+
+	for (int i = 0; i < 20; i++) {
+		int now = process_descriptors(pid);
+
+		least = now < least ? now : least;
+		nap_ms(2);
+	}
+	return least;
 }
 
 /* A worker that lies beside testworker. */

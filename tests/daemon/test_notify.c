@@ -125,11 +125,11 @@ END_TEST
 START_TEST(auto_holds_all_to_what_one_has_shown)
 {
 	config("[pool:web]\nmin_uptime = 20ms\nmax_workers = 1\nstart_timeout = 300ms\n"
-	       "command = %s touch @dir@/up wait @dir@/go notify READY=1\n",
+	       "command = %s touch @dir@/up wait @dir@/go notify READY=1 barrier @dir@/heard\n",
 		worker_beside("notify_worker"));
 	file_write("go", "%s", "");
 	daemon_start();
-	WAIT_FOR(is_ready());
+	WAIT_FOR(is_ready() && file_count("heard", "\n") == 1);
 	unlink(path_of("go"));
 	daemon_kill(SIGHUP);
 	WAIT_FOR(file_count("up", "\n") == 2);
@@ -242,7 +242,7 @@ START_TEST(whatever_is_sent_it_works_on)
 		worker_beside("notify_worker"), long_or_short(60, 2));
 	daemon_start();
 	WAIT_FOR(is_ready());
-	descriptors = process_descriptors(daemon_pid());
+	descriptors = steady_descriptors(daemon_pid());
 	resident_kib = process_resident_kib(daemon_pid());
 	file_write("go", "%s", "");
 	while (file_count("tired", "\n") < 2) {
@@ -254,7 +254,7 @@ START_TEST(whatever_is_sent_it_works_on)
 		ck_assert_int_lt(now_ms() - asked, slow_ms(1000));
 		nap_ms(20);
 	}
-	WAIT_FOR(process_descriptors(daemon_pid()) == descriptors);
+	expect_descriptors(descriptors);
 	ck_assert(is_as_big(daemon_pid(), resident_kib));
 	EXPECT_STOP();
 }

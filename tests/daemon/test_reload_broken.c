@@ -29,7 +29,7 @@ static const struct {
 static void write_old(int port, const char *keys)
 {
 	config("[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\nmax_workers = %d\n"
-	       "min_uptime = 100ms\nerr_respawn_interval = 50ms\nsockets = tcp\n%s",
+	       "min_uptime = 500ms\nerr_respawn_interval = 50ms\nsockets = tcp\n%s",
 		port, WORKERS, keys);
 }
 
@@ -144,14 +144,17 @@ START_TEST(the_old_configuration_is_in_force_again)
 	daemon_kill(SIGTTIN);
 	WAIT_FOR(serving() == WORKERS + 1);
 	config("[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\nmax_workers = 7\n"
-	       "min_uptime = 100ms\nerr_respawn_interval = 50ms\nsockets = tcp\n"
+	       "min_uptime = 500ms\nerr_respawn_interval = 50ms\nsockets = tcp\n"
 	       "command = @worker@ exit 1\n",
 		port);
 	reload_badly();
 	WAIT_FOR(serving() == WORKERS + 1 && present() == WORKERS + 1);
-	kill(worker_of("web", 0), SIGKILL);
-	WAIT_FOR(file_count("old", "\n") >= WORKERS + 2);
-	WAIT_FOR(serving() == WORKERS + 1);
+	pid_t killed = worker_of("web", 0);
+
+	kill(killed, SIGKILL);
+	WAIT_FOR(!process_runs(killed) && board_pid("web", 0) != killed);
+	WAIT_FOR(serving() == WORKERS + 1 && present() == WORKERS + 1);
+	ck_assert_int_ge(file_count("old", "\n"), WORKERS + 2);
 	HOLDS_FOR(50, present() == WORKERS + 1);
 	EXPECT_STOP();
 }

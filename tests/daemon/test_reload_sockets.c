@@ -297,7 +297,7 @@ START_TEST(sockets_are_added_and_removed)
 	int descriptors;
 
 	start_listen("unix:@dir@/main");
-	descriptors = process_descriptors(daemon_pid());
+	descriptors = steady_descriptors(daemon_pid());
 	config("[socket:main]\nlisten = unix:@dir@/main\n[socket:more]\nlisten = unix:@dir@/more\n"
 	       "[pool:web]\nmax_workers = 2\n" QUICK "sockets = more main\ncommand = %s\n",
 		hello_program());
@@ -307,7 +307,7 @@ START_TEST(sockets_are_added_and_removed)
 	reload_well();
 	WAIT_FOR(!file_exists("more") && present() == 2);
 	ck_assert(local_answers("main"));
-	WAIT_FOR(process_descriptors(daemon_pid()) == descriptors);
+	expect_descriptors(descriptors);
 	EXPECT_STOP();
 }
 END_TEST
