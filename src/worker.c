@@ -95,6 +95,7 @@ int worker_start(struct worker *worker, struct generation *generation,
 		return -1;
 	record.pid = spawned.pid;
 	record.started_boot_ns = spawned.started_boot_ns;
+	record.started_ticks = 0; /* those were of who had the slot before */
 	record.generation = generation->number;
 	*worker = (struct worker){
 		.record = record,

@@ -74,6 +74,24 @@ START_TEST(workers_serve_on_and_are_taken_over)
 }
 END_TEST
 
+START_TEST(who_took_the_slot_of_another_is_known)
+{
+	struct crew before, after;
+	pid_t first;
+
+	start("");
+	first = worker_of("web", 0);
+	kill(first, SIGKILL);
+	WAIT_FOR(board_pid("web", 0) > 0 && board_pid("web", 0) != first && serving() == WORKERS);
+	before = crew_of("web");
+	die();
+	rise();
+	after = crew_of("web");
+	ck_assert(same_crew(&before, &after));
+	EXPECT_STOP();
+}
+END_TEST
+
 static Suite *adopt_suite(void)
 {
 	Suite *suite = suite_create("adopt");
@@ -81,6 +99,7 @@ static Suite *adopt_suite(void)
 
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, workers_serve_on_and_are_taken_over);
+	tcase_add_test(tests, who_took_the_slot_of_another_is_known);
 	return suite;
 }
 
