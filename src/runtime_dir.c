@@ -24,14 +24,21 @@
 #define LOCK_MODE 0600
 #define TRIES     100
 
-/* systemd separates several by colons; the first is ours. */
+/* systemd separates several by colons; the first is ours. With DynamicUser= it is a link to where
+ * others cannot look: who sets the variable may say so. */
 static char *from_environment(void)
 {
 	const char *given = getenv("RUNTIME_DIRECTORY");
+	char *path, *real;
 
 	if (!given || given[0] != '/')
 		return NULL;
-	return memory_format("%.*s", (int)strcspn(given, ":"), given);
+	path = memory_format("%.*s", (int)strcspn(given, ":"), given);
+	real = realpath(path, NULL);
+	if (!real)
+		return path;
+	free(path);
+	return real;
 }
 
 char *runtime_dir_place(const char *name, int number)

@@ -39,6 +39,10 @@ START_TEST(places)
 
 	setenv("RUNTIME_DIRECTORY", "/run/first:/run/second", 1);
 	check_place(0, "/run/first");
+	ck_assert_int_eq(mkdir(test_path(&parent, "private"), 0755), 0);
+	ck_assert_int_eq(symlink("private", test_path(&parent, "link")), 0);
+	setenv("RUNTIME_DIRECTORY", test_path(&parent, "link"), 1);
+	check_place(0, test_path(&parent, "private"));
 	setenv("RUNTIME_DIRECTORY", "", 1);
 	check_place(0, NULL);
 	setenv("RUNTIME_DIRECTORY", "relative", 1);
