@@ -196,6 +196,9 @@ int prefork_serve(void (*serve)(int client, void *context), void *context)
 
 	if (listeners_start() < 0)
 		return -1;
+	/* Jobs are counted from the first one on: else request_timeout would only warn of that one.
+	 */
+	prefork_report_jobs();
 	prefork_ready();
 	while ((client = prefork_accept(NULL)) >= 0) {
 		serve(client, context);

@@ -23,6 +23,7 @@ int prefork_report_attach(void); /* as prefork_attach() */
 void prefork_report_forget(void);
 bool prefork_report_is_busy(void);    /* this thread */
 bool prefork_report_is_retired(void); /* the line asks us to leave. [s] */
+void prefork_report_jobs(void);       /* writes the count as it is. [s] */
 
 /* stop.c */
 bool prefork_stop_is_set(void); /* was prefork_stop_on() called? */

@@ -99,15 +99,20 @@ void prefork_note(const char *note)
 	prefork_slot_put_note(&report.slot, note);
 }
 
-void prefork_done(void)
+void prefork_report_jobs(void)
 {
 	unsigned long jobs;
 
-	report.jobs++;
 	do {
 		jobs = report.jobs;
 		prefork_slot_put_jobs(&report.slot, jobs);
 	} while (report.jobs != jobs);
+}
+
+void prefork_done(void)
+{
+	report.jobs++;
+	prefork_report_jobs();
 }
 
 void prefork_beat(void)
