@@ -191,6 +191,7 @@ def accept_one(listener):
 def work(listeners):
     for listener in listeners:
         listener.setblocking(False)  # another worker may be quicker
+    board.put(12, f"{0:<12}")  # jobs are counted: so request_timeout can tell them apart
     while True:
         board.state("_")
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)  # idle: they end us
