@@ -133,6 +133,9 @@ static void heal(void *unused)
 
 static void rage(void *unused)
 {
+	while (it.sick_after && it.sick_after < fake_sys_last_pid() &&
+		!fake_sys_alive(it.sick_after + 1))
+		it.sick_after++;
 	for (pid_t pid = it.sick_after + 1; it.sick_after && pid <= fake_sys_last_pid(); pid++)
 		if (fake_sys_alive(pid) && (!it.sick_pool || is_in(it.sick_pool, pid)))
 			fake_sys_exit(pid, 3);
@@ -217,6 +220,15 @@ static int run(const char *config)
 	ck_assert_int_ne(access(test_path(&it.dir, "run/web.scoreboard"), F_OK), 0);
 	free(own_path);
 	return status;
+}
+
+/* Another life in the same process. */
+static void begin_anew(void)
+{
+	logger_close();
+	unlink("log");
+	fake_sys_reset();
+	it.sick_after = 0;
 }
 
 #define THREE "[pool:web]\n" POOL "max_workers = 3\n"
@@ -775,16 +787,14 @@ START_TEST(every_call_fails_once)
 	ck_assert_uint_gt(calls, 50);
 	it.wait_may_fail = true;
 	for (unsigned nth = 1; nth <= calls; nth += test_slowness()) {
-		int before = logged("reload done"), failed = logged("reload failed");
+		int done, failed;
 
-		logger_close();
-		fake_sys_reset();
+		begin_anew();
 		ck_assert_int_eq(reload_and_stop(nth), 0);
-		before = logged("reload done") - before;
-		failed = logged("reload failed") - failed;
-		ck_assert_msg(
-			before + failed == 1, "call %u: %d done, %d failed", nth, before, failed);
-		ck_assert_msg(it.living == (before ? 6 : 3), "call %u: %u live", nth, it.living);
+		done = logged("reload done");
+		failed = logged("reload failed");
+		ck_assert_msg(done + failed == 1, "call %u: %d done, %d failed", nth, done, failed);
+		ck_assert_msg(it.living == (done ? 6 : 3), "call %u: %u live", nth, it.living);
 	}
 }
 END_TEST
@@ -833,12 +843,7 @@ START_TEST(whatever_is_reloaded)
 {
 	it.random = test_seed();
 	for (unsigned life = 0; life < 150 / test_slowness() + 3; life++) {
-		int done;
-
-		logger_close();
-		fake_sys_reset();
-		it.sick_after = 0;
-		done = logged("reload done");
+		begin_anew();
 		for (int i = 0; i < 30; i++)
 			schedule_one((int64_t)test_random_below(&it.random, 30000));
 		at(30000, heal, NULL);
@@ -848,7 +853,7 @@ START_TEST(whatever_is_reloaded)
 		at_signal(260000, SIGTERM);
 		ck_assert_int_eq(run(THREE), 0);
 		ck_assert_msg(it.living == 5, "life %u: %u live", life, it.living);
-		ck_assert_int_gt(logged("reload done"), done);
+		ck_assert_int_ge(logged("reload done"), 1);
 		ck_assert_int_eq(access("a", F_OK), -1);
 		ck_assert_int_eq(access("b", F_OK), -1);
 	}
