@@ -96,7 +96,10 @@ static int bind_file_in(struct notify_socket *notify, const struct notify_socket
 		return errmsg_errno(err, "cannot get a random number");
 	snprintf(beside, sizeof(beside), ".notify.%08lx", (unsigned long)(number & 0xffffffff));
 	if (bind_in(fd, dir_fd, beside))
-		return errmsg_errno(err, "cannot bind %s", settings->path);
+		return errmsg_errno(err, "cannot bind %s%s", settings->path,
+			errno == ENOENT && access("/proc/self/fd", F_OK)
+				? ", since there is no /proc"
+				: "");
 	if (!dress_file(notify, settings, dir_fd, beside) &&
 		!renameat(dir_fd, beside, dir_fd, name))
 		return 0;

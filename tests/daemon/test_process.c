@@ -1,6 +1,6 @@
 /* Processes in strange conditions: no descriptors left, frozen, numbers used again, init of a
  * namespace, a hostile user. */
-#include "harness.h"
+#include "namespace.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -110,32 +110,6 @@ static bool kernel_is_at_least(int major, int minor)
 
 	return uname(&name) == 0 && sscanf(name.release, "%d.%d", &is_major, &is_minor) == 2 &&
 	       (is_major > major || (is_major == major && is_minor >= minor));
-}
-
-/* Starts the shell text as process 1 of a PID namespace; it is the supervisor or starts it. */
-static pid_t start_in_namespace(const char *text)
-{
-	const char *argv[] = {"/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "--kill-child",
-		"/bin/sh", "-c", text, preforkd_program(), path_of("app.ini"), NULL};
-
-	return program_start("log", NULL, argv);
-}
-
-static bool can_unshare(void)
-{
-	static const char *const argv[] = {
-		"/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "/bin/true", NULL};
-
-	return is_root() && access(argv[0], X_OK) == 0 &&
-	       program_wait(program_start("try", NULL, argv)) == 0;
-}
-
-/* The supervisor's pid out here: the one child of unshare(1). */
-static pid_t only_child(pid_t parent)
-{
-	pid_t pids[MANY_WORKERS];
-
-	return process_children(parent, pids) == 1 ? pids[0] : 0;
 }
 
 START_TEST(used_pids_are_used_again_and_no_stranger_is_hit)
