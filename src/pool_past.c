@@ -134,6 +134,8 @@ static int all_move_in(struct pool *pool, const struct pool_past *past, struct e
 		if (past->pool->worker[i].pidfd >= 0 &&
 			move_in(pool, past, &past->pool->worker[i], err) < 0)
 			return -1;
+	/* Some may be to be replaced: whether so, a look at them tells. */
+	pool->context.replacing = true;
 	return 0;
 }
 

@@ -92,6 +92,27 @@ START_TEST(who_took_the_slot_of_another_is_known)
 }
 END_TEST
 
+/* Another section for workers than the one that they were started by. */
+START_TEST(those_of_another_configuration_are_replaced)
+{
+	int port = start("");
+	struct load tcp = load_closed(load_port(port), "/", 3);
+	struct crew before = crew_of("web");
+
+	load_await(&tcp, 20);
+	die();
+	config("[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\n" QUICK
+	       "max_workers = %d\nsockets = tcp\nenvironment = NEW=1\ncommand = %s\n",
+		port, WORKERS, hello_program());
+	rise();
+	WAIT_FOR(crew_left(&before) == 0);
+	WAIT_FOR(serving() == WORKERS);
+	load_await(&tcp, 20);
+	load_end_without_loss(&tcp);
+	ck_assert_int_eq(log_count("it is bound anew"), 0);
+}
+END_TEST
+
 static Suite *adopt_suite(void)
 {
 	Suite *suite = suite_create("adopt");
@@ -100,6 +121,7 @@ static Suite *adopt_suite(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, workers_serve_on_and_are_taken_over);
 	tcase_add_test(tests, who_took_the_slot_of_another_is_known);
+	tcase_add_test(tests, those_of_another_configuration_are_replaced);
 	return suite;
 }
 
