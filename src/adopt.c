@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config_file.h"
 #include "configuration.h"
@@ -195,37 +196,53 @@ static struct settings *old_settings(const struct state *state)
 	return settings;
 }
 
-/* As which descriptor a worker of the pool has the socket; -1: it has not. */
-static int number_of(const struct pool_settings *pool, const char *socket)
+/* This descriptor of a worker, if it is the socket; else -1. A worker can have put anything there.
+ */
+static int take_number(const struct state_worker *worker, int number,
+	const struct socket_settings *socket, int *error)
 {
-	for (size_t i = 0; i < pool->sockets.count; i++)
-		if (strcmp(pool->sockets.word[i], socket) == 0)
-			return FIRST_SOCKET_FD + (int)i;
-	return pool_settings_use(pool, socket) ? 0 : -1;
+	const struct listener_settings wanted = {
+		.listen = socket->listen, /* borrowed */
+		.type = socket->type,
+		.v6only = socket->v6only,
+	};
+	int fd = process_take_fd(worker->pidfd, number);
+
+	if (fd < 0 && errno != EBADF)
+		*error = errno;
+	if (fd < 0 || listener_is(fd, &wanted))
+		return fd;
+	sys_close(fd);
+	return -1;
+}
+
+/* A worker of an earlier generation may have it under another number than the configuration says,
+ * so all are tried under which there can be a socket. */
+static int take_from(const struct state_worker *worker, const struct socket_settings *socket,
+	int socket_count, int *error)
+{
+	int fd = -1;
+
+	if (worker->pidfd < 0)
+		return -1;
+	for (int i = 0; fd < 0 && i < socket_count; i++)
+		fd = take_number(worker, FIRST_SOCKET_FD + i, socket, error);
+	return fd < 0 ? take_number(worker, STDIN_FILENO, socket, error) : fd;
 }
 
 /* From any worker that has it. */
 static int take_from_worker(
 	const struct state *state, const struct settings *old, const char *name, int *error)
 {
+	const struct socket_settings *socket = settings_socket(old, name);
+	int fd = -1;
+
 	*error = ENOENT;
-	for (size_t i = 0; i < state->pool_count; i++) {
-		const struct pool_settings *pool = settings_pool(old, state->pool[i].name);
-		const int number = pool ? number_of(pool, name) : -1;
-
-		for (size_t j = 0; number >= 0 && j < state->pool[i].worker_count; j++) {
-			const struct state_worker *worker = &state->pool[i].worker[j];
-			int fd;
-
-			if (worker->pidfd < 0 || worker->generation != state->pool[i].generation)
-				continue;
-			fd = process_take_fd(worker->pidfd, number);
-			if (fd >= 0)
-				return fd;
-			*error = errno;
-		}
-	}
-	return -1;
+	for (size_t i = 0; socket && i < state->pool_count; i++)
+		for (size_t j = 0; fd < 0 && j < state->pool[i].worker_count; j++)
+			fd = take_from(
+				&state->pool[i].worker[j], socket, (int)old->socket_count, error);
+	return fd;
 }
 
 static bool is_passed(const struct passed_sockets *passed, const char *name)
@@ -253,6 +270,22 @@ static bool in_the_way(
 	return false;
 }
 
+/* Is a worker there that was started with it? */
+static bool is_held(const struct state *state, const struct settings *old, const char *name)
+{
+	for (size_t i = 0; i < state->pool_count; i++) {
+		const struct state_pool *from = &state->pool[i];
+		const struct pool_settings *pool = settings_pool(old, from->name);
+
+		for (size_t j = 0; pool && j < from->worker_count; j++)
+			if (from->worker[j].pidfd >= 0 &&
+				from->worker[j].generation == from->generation &&
+				pool_settings_use(pool, name))
+				return true;
+	}
+	return false;
+}
+
 static void end_holders(struct leavers *leavers, struct state *state, const struct settings *old,
 	const char *name, const char *why)
 {
@@ -264,11 +297,26 @@ static void end_holders(struct leavers *leavers, struct state *state, const stru
 	}
 }
 
+/* With its file, if that is ours. */
+static void let_go(struct listener_past *past)
+{
+	struct listener left = {.fd = past->fd,
+		.path = past->path,
+		.dev = past->dev,
+		.ino = past->ino,
+		.passed = past->passed};
+
+	if (past->fd < 0)
+		free(past->path);
+	else
+		listener_close(&left);
+}
+
 static void take_socket(struct supervisor *supervisor, const struct settings *old,
 	const struct settings *new, struct state_socket *socket, struct leavers *leavers)
 {
 	struct passed_sockets *passed = supervisor->options->passed;
-	const bool wanted = settings_socket(new, socket->name) != NULL;
+	bool wanted = settings_socket(new, socket->name) != NULL;
 	struct listener_past past = {.fd = socket->fd,
 		.passed = socket->passed,
 		.path = memory_copy_string(socket->path),
@@ -280,6 +328,11 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 	if (past.fd < 0 && !is_passed(passed, socket->name))
 		past.fd = take_from_worker(supervisor->past, old, socket->name, &error);
 	had = past.fd >= 0 || is_passed(passed, socket->name);
+	/* Those who were looked at and were started without it do not have it. */
+	if (!had && error == ENOENT && !is_held(supervisor->past, old, socket->name)) {
+		free(past.path);
+		return;
+	}
 	if (!supervisor->resumed && in_the_way(old, new, socket->name, had)) {
 		log_warning(NULL,
 			"[socket:%s] cannot be had from its workers%s%s: they are ended, and "
@@ -288,14 +341,13 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 			had ? ", its address is wanted otherwise" : strerror(error));
 		end_holders(leavers, supervisor->past, old, socket->name,
 			"its socket cannot be had from it");
+		/* It would be in the way of what is to be bound. */
+		wanted = wanted && past.fd < 0;
 	}
-	if (had && wanted) {
+	if (had && wanted)
 		passed_sockets_add_past(passed, socket->name, &past);
-		return;
-	}
-	if (past.fd >= 0)
-		sys_close(past.fd);
-	free(past.path);
+	else
+		let_go(&past);
 }
 
 void adopt_sockets(struct supervisor *supervisor, const struct settings *settings)

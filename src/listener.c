@@ -64,6 +64,13 @@ static int verify_passed(
 	return 0;
 }
 
+bool listener_is(int fd, const struct listener_settings *settings)
+{
+	struct errmsg reason;
+
+	return verify_passed(fd, settings, "", &reason) == 0;
+}
+
 static int take_passed(struct listener *listener, const struct listener_settings *settings, int fd,
 	const char *where, struct errmsg *err)
 {

@@ -45,6 +45,8 @@ struct listener_past {
  * passed descriptor stays the caller's then. */
 int listener_open(struct listener *listener, const struct listener_settings *settings,
 	int passed_fd, struct errmsg *err);
+/* Is it one of this kind and address that listens? */
+bool listener_is(int fd, const struct listener_settings *settings);
 /* Takes one over after verifying that it is what the settings say, its file with it. -1 with the
  * reason; the descriptor stays the caller's then. */
 int listener_take_up(struct listener *listener, const struct listener_settings *settings,

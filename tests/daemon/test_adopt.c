@@ -113,6 +113,49 @@ START_TEST(those_of_another_configuration_are_replaced)
 }
 END_TEST
 
+/* Killed again before a worker of the new configuration was there: the old ones have the socket. */
+START_TEST(a_death_in_the_middle_of_a_roll_keeps_the_sockets)
+{
+	int port = start("");
+	struct load tcp = load_closed(load_port(port), "/", 3);
+	struct crew before = crew_of("web");
+
+	die();
+	config("[socket:other]\nlisten = 127.0.0.1:%d\n"
+	       "[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\n"
+	       "err_respawn_interval = 1h\nerr_respawn_max = 1h\n"
+	       "max_workers = %d\nsockets = other tcp\ncommand = /bin/false\n",
+		free_port(), port, WORKERS);
+	rise();
+	WAIT_FOR(log_has("failure 1 in a row"));
+	for (int i = 0; i < 2; i++) {
+		load_await(&tcp, 20);
+		die();
+		rise();
+		ck_assert_int_eq(crew_left(&before), WORKERS);
+	}
+	load_await(&tcp, 20);
+	load_end_without_loss(&tcp);
+}
+END_TEST
+
+/* What stays is not bound anew; what is wanted otherwise is, once those who have it have gone. */
+START_TEST(an_address_that_is_wanted_otherwise_is_bound_anew)
+{
+	int port = start("");
+	struct crew near = crew_of("near"), before = crew_of("web");
+
+	die();
+	config("[socket:tcp]\nlisten = unix:@dir@/s\n[socket:local]\nlisten = :%d\n"
+	       "[pool:web]\n" QUICK "max_workers = %d\nsockets = tcp\ncommand = %s\n"
+	       "[pool:near]\n" QUICK "max_workers = 2\nsockets = local\ncommand = %s\n",
+		port, WORKERS, hello_program(), hello_program());
+	rise();
+	ck_assert_int_eq(crew_left(&near) + crew_left(&before), 0);
+	ck_assert(file_exists("s"));
+}
+END_TEST
+
 static Suite *adopt_suite(void)
 {
 	Suite *suite = suite_create("adopt");
@@ -122,6 +165,8 @@ static Suite *adopt_suite(void)
 	tcase_add_test(tests, workers_serve_on_and_are_taken_over);
 	tcase_add_test(tests, who_took_the_slot_of_another_is_known);
 	tcase_add_test(tests, those_of_another_configuration_are_replaced);
+	tcase_add_test(tests, a_death_in_the_middle_of_a_roll_keeps_the_sockets);
+	tcase_add_test(tests, an_address_that_is_wanted_otherwise_is_bound_anew);
 	return suite;
 }
 
