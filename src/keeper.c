@@ -26,6 +26,7 @@
 #include "sys.h"
 
 #define AGAIN_SEC        1.
+#define WORKERS_A_MS     100 /* so many more, a millisecond more between two times */
 #define TELL_INTERVAL_MS 60000
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
@@ -193,6 +194,26 @@ static int save(struct supervisor *supervisor, int64_t now_ms, struct errmsg *er
 	return result;
 }
 
+static int count_workers(const struct supervisor *supervisor)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		count += supervisor->pool[i]->present;
+	return count;
+}
+
+static void look_again(struct supervisor *supervisor, double after_sec)
+{
+	ev_timer *again = &supervisor->keeper.again;
+
+	if (ev_is_active(again))
+		return;
+	ev_now_update(supervisor->loop);
+	ev_timer_set(again, after_sec, 0.);
+	ev_timer_start(supervisor->loop, again);
+}
+
 void keeper_look(struct supervisor *supervisor, int64_t now_ms)
 {
 	struct keeper *keeper = &supervisor->keeper;
@@ -201,11 +222,16 @@ void keeper_look(struct supervisor *supervisor, int64_t now_ms)
 
 	if (!keeper->on || (!keeper->dirty && now == keeper->written))
 		return;
+	if (now_ms < keeper->next_ms) {
+		look_again(supervisor, (double)(keeper->next_ms - now_ms) / 1000);
+		return;
+	}
 	keeper->dirty = false;
 	keeper->written = now;
+	keeper->next_ms = now_ms + count_workers(supervisor) / WORKERS_A_MS;
 	if (save(supervisor, now_ms, &err) == 0)
 		return;
-	ev_timer_start(supervisor->loop, &keeper->again);
+	look_again(supervisor, AGAIN_SEC);
 	if (rate_limit_pass(&keeper->telling, now_ms, NULL))
 		log_error(NULL, "%s: should we die now, the next start would not know the workers",
 			err.text);

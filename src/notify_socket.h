@@ -32,7 +32,8 @@ struct notify_socket_settings {
 	/* The address of an abstract one that adopted workers were told, "@name", to have it again;
 	 * NULL: a new one. When it is taken, a new one with a warning. */
 	const char *again;
-	/* Owner of the file, which has mode 0600; -1: left as it is. */
+	/* Owner of the file; -1: left as it is. Everybody may send, as to systemd's: who is a
+	 * worker shows by the credentials, and a reload may change the workers' user. */
 	uid_t uid;
 	gid_t gid;
 	notify_socket_message *message;

@@ -22,8 +22,8 @@
 #include "memory.h"
 #include "sys.h"
 
-#define FILE_MODE     0600
-#define NOT_FILE_MODE 0177
+#define FILE_MODE     0666
+#define NOT_FILE_MODE 0111
 
 /* --- files --- */
 

@@ -290,8 +290,9 @@ void worker_observe(struct worker *worker, const char *line, int64_t now_ms)
 	memcpy(worker->line, line, BOARD_LINE_BYTES);
 	worker->times.sign_at = now_ms;
 	board_line_read(&said, line);
-	take_state(worker, said.state, now_ms);
+	/* The count first: a job that is counted is not counted by its end as well. */
 	take_jobs(worker, &said, now_ms);
+	take_state(worker, said.state, now_ms);
 	take_readiness(worker, now_ms);
 	if (worker->record.state == WORKER_RETIRING && worker->activity != ACTIVITY_BUSY)
 		soft_signal(worker, worker->retire_signal, now_ms);

@@ -470,6 +470,7 @@ int main(void)
 	TCase *life = tcase_create("life"), *anything = tcase_create("anything");
 
 	suite_add_tcase(suite, life);
+	tcase_set_timeout(life, 120);
 	tcase_add_checked_fixture(life, setup, teardown);
 	tcase_add_test(life, a_life);
 	tcase_add_test(life, a_thousand_workers_in_three_pools);
