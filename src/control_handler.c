@@ -94,7 +94,7 @@ static void send_signal(
 
 	if (command->pool && !pool)
 		return;
-	if (command->slot >= 0) {
+	if (pool && command->slot >= 0) {
 		worker = named_worker(pool, command, answer);
 		if (!worker)
 			return;

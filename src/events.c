@@ -40,14 +40,14 @@ void events_log(void *context, const struct log_record *record)
 {
 	const struct log_subject *subject = record->subject;
 	struct events *events = context;
-	const bool about_slot = subject && subject->slot >= 0;
+	const int slot = subject ? subject->slot : -1;
 
 	if (events->telling || !heard(events))
 		return;
 	tell(events, json_pack("{s:s,s:f,s:s,s:s?,s:o,s:o}", "event", "log", "time",
 			     (double)record->time_ms / 1000, "level", log_level_name(record->level),
 			     "pool", subject ? subject->pool : NULL, "slot",
-			     about_slot ? json_integer(subject->slot) : json_null(), "message",
+			     slot >= 0 ? json_integer(slot) : json_null(), "message",
 			     json_text(record->message, record->message_bytes)));
 }
 

@@ -109,28 +109,30 @@ static void add_user(struct words *environment, const struct identity *identity)
 	set_formatted(environment, "SHELL", "%s", identity->shell);
 }
 
+static char *instead(char *old, char *new)
+{
+	free(old);
+	return new;
+}
+
 /* The names of systemd's sd_listen_fds(3), of start_server (Server::Starter) and of einhorn, so
  * that workers written for those run as they are. */
 static void add_sockets(struct words *environment, const struct pool_settings *settings,
 	const struct socket_table *sockets)
 {
-	char *names = NULL, *starter = NULL, name[LAUNCH_NUMBER_BYTES];
-	size_t names_bytes, starter_bytes;
-	FILE *names_out = open_memstream(&names, &names_bytes);
-	FILE *starter_out = open_memstream(&starter, &starter_bytes);
+	char *names = memory_copy_string(""), *starter = memory_copy_string("");
+	char name[LAUNCH_NUMBER_BYTES];
 
 	for (size_t i = 0; i < settings->sockets.count; i++) {
 		const char *socket = settings->sockets.word[i];
 		const struct listener *listener = socket_table_find(sockets, socket);
 
-		fprintf(names_out, "%s%s", i ? ":" : "", socket);
-		fprintf(starter_out, "%s%s=%zu", i ? ";" : "", listener->port_text,
-			FIRST_SOCKET_FD + i);
+		names = instead(names, memory_format("%s%s%s", names, i ? ":" : "", socket));
+		starter = instead(starter, memory_format("%s%s%s=%zu", starter, i ? ";" : "",
+						   listener->port_text, FIRST_SOCKET_FD + i));
 		snprintf(name, sizeof(name), "EINHORN_FD_%zu", i);
 		set_formatted(environment, name, "%zu", FIRST_SOCKET_FD + i);
 	}
-	fclose(names_out);
-	fclose(starter_out);
 	set_formatted(environment, "LISTEN_FDS", "%zu", settings->sockets.count);
 	set_formatted(environment, "LISTEN_FDNAMES", "%s", names);
 	set_formatted(environment, "SERVER_STARTER_PORT", "%s", starter);

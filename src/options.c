@@ -238,7 +238,8 @@ static const struct option_kind *kind_of(const struct option *option)
 	case OPTION_CPUS: return &option_kind_cpus;
 	case OPTION_ADDRESS: return &option_kind_address;
 	}
-	return NULL;
+	assert(false);
+	return &option_kind_string;
 }
 
 int option_set(const struct option *option, void *section_struct, const char *text,

@@ -429,7 +429,7 @@ static void follow(struct supervisor *supervisor, int64_t now_ms)
 	const int failures = count_failures(supervisor, &last);
 
 	tell_progress(supervisor);
-	if (failures >= FAILURES_MAX) {
+	if (last && failures >= FAILURES_MAX) {
 		errmsg_set(&supervisor->reload.reason,
 			"[pool:%s]: %d new workers failed, the last one %s", last->name, failures,
 			last->last_failure);

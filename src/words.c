@@ -83,13 +83,13 @@ static const char *take_escaped(struct growing *word, const char *text)
 static const char *take_double_quoted(struct growing *word, const char *text)
 {
 	grow_bytes(word, "", 0);
-	while (*text && *text != '"') {
+	while (text && *text && *text != '"') {
 		if (*text == '\\' && text[1] && strchr("$`\"\\\n", text[1]))
 			text = take_escaped(word, text);
 		else
 			grow_bytes(word, text++, 1);
 	}
-	return *text ? text + 1 : NULL;
+	return text && *text ? text + 1 : NULL;
 }
 
 /* One step of words_split(): what follows, or NULL with the reason. */

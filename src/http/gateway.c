@@ -243,7 +243,7 @@ static struct MHD_Daemon *start_library(struct gateway *gateway, int listen_fd)
 
 	if (listen_fd < 0) {
 		flags |= MHD_USE_NO_LISTEN_SOCKET;
-		listen_on[0] = listen_on[1];
+		listen_on[0].option = MHD_OPTION_END;
 	}
 	return MHD_start_daemon(flags, 0, NULL, NULL, take_request, gateway, MHD_OPTION_ARRAY,
 		listen_on, MHD_OPTION_NOTIFY_CONNECTION, begin_or_end_visit, gateway,
