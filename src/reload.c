@@ -366,6 +366,8 @@ int reload_restart(
 	struct pool *pool = roster_find(supervisor, name);
 	struct reload *reload = &supervisor->reload;
 	struct generation *generation;
+	bool drained;
+	int offset;
 
 	if (!pool || pool->removed)
 		return errmsg_set(err, "there is no pool %.40s", name);
@@ -379,7 +381,12 @@ int reload_restart(
 	reload->pool = pool->name;
 	reload->state = RELOAD_ROLLING;
 	reload->begun_ms = now_ms;
+	/* Unlike a reload, it leaves a pool as it was scaled or drained. */
+	offset = pool->offset;
+	drained = pool->drained;
 	pool_roll_begin(pool, generation, 0);
+	pool->offset = offset;
+	pool->drained = drained;
 	generation_release(generation);
 	return 0;
 }
