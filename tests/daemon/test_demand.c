@@ -243,8 +243,7 @@ START_TEST(all_that_come_at_once_get_a_worker_each)
 	start(library_worker(), ON_DEMAND "sockets = tcp\n");
 	for (int i = 0; i < 5; i++) {
 		hold(0, 12);
-		WAIT_FOR(busy() == 12);
-		ck_assert_int_eq(worker_count(), 12);
+		WAIT_FOR(busy() == 12 && worker_count() == 12);
 		release(0, 12);
 		WAIT_FOR(worker_count() == 0);
 	}
