@@ -73,6 +73,7 @@ static void begin_stop(
 {
 	supervisor->phase = PHASE_STOPPING;
 	reload_abandon(supervisor);
+	upgrade_abandon(supervisor);
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		pool_begin_stop(supervisor->pool[i]);
 	service_manager_stopping(&supervisor->manager);
@@ -140,12 +141,6 @@ static void resize(struct supervisor *supervisor, const struct signal_rule *rule
 		forward_to_all(supervisor, rule);
 }
 
-static void not_in_this_version(const struct signal_rule *rule)
-{
-	log_warning(NULL, "%s is not available in this version: nothing changed",
-		signal_action_name(rule->action));
-}
-
 void actions_perform(struct supervisor *supervisor, const struct signal_rule *rule, int64_t now_ms)
 {
 	const bool stopping = supervisor->phase == PHASE_STOPPING;
@@ -166,7 +161,10 @@ void actions_perform(struct supervisor *supervisor, const struct signal_rule *ru
 				rule->action == SIGNAL_RELOAD ? RELOAD_ALL : RELOAD_RECONFIGURE,
 				rule->worker_signal);
 		return;
-	case SIGNAL_UPGRADE: not_in_this_version(rule); return;
+	case SIGNAL_UPGRADE:
+		if (!stopping)
+			upgrade_ask(supervisor);
+		return;
 	case SIGNAL_DRAIN:
 	case SIGNAL_RESUME:
 	case SIGNAL_GROW:

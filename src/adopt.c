@@ -1,12 +1,10 @@
 /*
- * A process counts as a worker only when boot, namespace, start time and user are those that were
- * written down, in a file of ours in a folder of ours. Whatever is in doubt is named in the log and
- * left alone.
+ * Each thing that was left behind goes to whoever owns its kind: sockets to the configuration,
+ * workers to their pools. What cannot be had is said, and made anew.
  */
 #include "adopt.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,116 +18,18 @@
 #include "listener.h"
 #include "logger.h"
 #include "memory.h"
+#include "orphans.h"
 #include "pool.h"
 #include "process_look.h"
 #include "settings.h"
 #include "settings_check.h"
 #include "settings_compare.h"
 #include "state.h"
-#include "state_file.h"
 #include "supervisor.h"
 #include "sys.h"
 
 #define FIRST_SOCKET_FD    3
 #define NANOSECONDS_PER_MS 1000000
-
-/* --- finding --- */
-
-static struct log_subject subject_of(
-	const struct state_pool *pool, const struct state_worker *worker)
-{
-	return (struct log_subject){
-		.pool = pool->name, .slot = worker->slot, .pid = worker->pid, .age_ms = -1};
-}
-
-static void hold(const struct state_pool *pool, struct state_worker *worker)
-{
-	const struct log_subject subject = subject_of(pool, worker);
-	struct errmsg err;
-
-	worker->pidfd = process_hold(worker->pid, worker->started_ticks, worker->uid, &err);
-	if (worker->pidfd >= 0)
-		return;
-	if (errno == ESRCH)
-		log_info(&subject, "has ended while nobody was there, and its status is lost");
-	else
-		log_warning(&subject, "left alone: %s", err.text);
-}
-
-static size_t hold_workers(struct state *state)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < state->pool_count; i++)
-		for (size_t j = 0; j < state->pool[i].worker_count; j++) {
-			hold(&state->pool[i], &state->pool[i].worker[j]);
-			count += state->pool[i].worker[j].pidfd >= 0;
-		}
-	return count;
-}
-
-static bool same_world(const struct state *state)
-{
-	char *boot_id = process_boot_id();
-	const bool same = strcmp(boot_id, state->boot_id) == 0 && *boot_id != '\0' &&
-			  state->pid_namespace == process_pid_namespace();
-
-	free(boot_id);
-	return same;
-}
-
-/* They were another process's. */
-static void forget_descriptors(struct state *state)
-{
-	state->http.fd = -1;
-	for (size_t i = 0; i < state->socket_count; i++)
-		state->socket[i].fd = -1;
-	for (size_t i = 0; i < state->pool_count; i++)
-		state->pool[i].notify_fd = -1;
-}
-
-static struct state *load(const struct supervisor *supervisor)
-{
-	struct state *state = NULL;
-	struct errmsg err;
-	size_t length;
-	char *bytes = state_file_load(supervisor->runtime_dir.fd, &length, &err);
-
-	if (!bytes && errno == ENOENT)
-		return NULL;
-	if (bytes)
-		state = state_of_bytes(bytes, length, &err);
-	free(bytes);
-	if (state)
-		forget_descriptors(state);
-	else
-		log_error(NULL,
-			"%s/" STATE_FILE_NAME
-			": %s; should workers of an earlier supervisor still be "
-			"there, they are left alone",
-			supervisor->runtime_dir.path, err.text);
-	return state;
-}
-
-static void end_worker(struct leavers *leavers, const struct state_pool *pool,
-	struct state_worker *worker, const char *why)
-{
-	const struct log_subject subject = subject_of(pool, worker);
-
-	if (worker->pidfd < 0)
-		return;
-	log_notice(&subject, "ending it: %s", why);
-	leavers_add(leavers, worker->pid, worker->pidfd,
-		worker->stop_signal ? worker->stop_signal : SIGTERM, worker->stop_timeout_ms,
-		sys_now_ms());
-	worker->pidfd = -1;
-}
-
-static void end_pool(struct leavers *leavers, struct state_pool *pool, const char *why)
-{
-	for (size_t i = 0; i < pool->worker_count; i++)
-		end_worker(leavers, pool, &pool->worker[i], why);
-}
 
 /* Whoever wants us to stop does not wait for them. */
 static bool end_is_asked_for(void)
@@ -149,34 +49,38 @@ static void wait_for(struct leavers *leavers)
 	leavers_free(leavers);
 }
 
-static void end_all(struct state *state)
+static size_t count_held(const struct state *state)
 {
-	struct leavers leavers = {0};
+	size_t count = 0;
 
 	for (size_t i = 0; i < state->pool_count; i++)
-		end_pool(&leavers, &state->pool[i], "orphans = stop");
-	wait_for(&leavers);
+		for (size_t j = 0; j < state->pool[i].worker_count; j++)
+			count += state->pool[i].worker[j].pidfd >= 0;
+	return count;
 }
 
 void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 {
-	struct state *state = load(supervisor);
-	size_t count = 0;
+	struct runtime_dir *dir = &supervisor->runtime_dir;
+	struct leavers leavers = {0};
+	struct state *state;
 
-	if (state && same_world(state))
-		count = hold_workers(state);
-	if (state && count > 0)
-		log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",
-			(long)state->pid, count);
-	if (count > 0 && settings->preforkd.orphans == ORPHANS_STOP) {
-		end_all(state);
-		count = 0;
+	if (supervisor->resumed) {
+		supervisor->past = supervisor->options->resumed;
+		orphans_hold(supervisor->past, true);
+		return;
 	}
-	if (count == 0) {
-		state_free(state);
-		state = NULL;
-	}
+	state = orphans_find(dir->fd, dir->path);
+	if (!state)
+		return;
+	log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",
+		(long)state->pid, count_held(state));
 	supervisor->past = state;
+	if (settings->preforkd.orphans != ORPHANS_STOP)
+		return;
+	orphans_end(&leavers, state, "orphans = stop");
+	wait_for(&leavers);
+	adopt_forget(supervisor);
 }
 
 /* --- sockets --- */
@@ -293,7 +197,7 @@ static void end_holders(struct leavers *leavers, struct state *state, const stru
 		const struct pool_settings *pool = settings_pool(old, state->pool[i].name);
 
 		if (pool && pool_settings_use(pool, name))
-			end_pool(leavers, &state->pool[i], why);
+			orphans_end_pool(leavers, &state->pool[i], why);
 	}
 }
 
@@ -318,6 +222,7 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 	struct passed_sockets *passed = supervisor->options->passed;
 	bool wanted = settings_socket(new, socket->name) != NULL;
 	struct listener_past past = {.fd = socket->fd,
+		.known = true,
 		.passed = socket->passed,
 		.path = memory_copy_string(socket->path),
 		.dev = socket->dev,
@@ -362,7 +267,8 @@ void adopt_sockets(struct supervisor *supervisor, const struct settings *setting
 	for (size_t i = 0; old && i < state->socket_count; i++)
 		take_socket(supervisor, old, settings, &state->socket[i], &leavers);
 	for (size_t i = 0; !old && i < state->pool_count; i++)
-		end_pool(&leavers, &state->pool[i], "its configuration cannot be read any more");
+		orphans_end_pool(
+			&leavers, &state->pool[i], "its configuration cannot be read any more");
 	wait_for(&leavers);
 }
 
@@ -413,9 +319,9 @@ void adopt_end(struct supervisor *supervisor)
 {
 	struct state *state = supervisor->past;
 
-	for (size_t i = 0; state && i < state->pool_count; i++)
-		end_pool(&supervisor->leavers, &state->pool[i],
-			"its pool is in the configuration no more");
+	if (state)
+		orphans_end(
+			&supervisor->leavers, state, "its pool is in the configuration no more");
 	adopt_forget(supervisor);
 }
 
@@ -423,11 +329,10 @@ void adopt_forget(struct supervisor *supervisor)
 {
 	struct state *state = supervisor->past;
 
-	for (size_t i = 0; state && i < state->pool_count; i++)
-		for (size_t j = 0; j < state->pool[i].worker_count; j++)
-			if (state->pool[i].worker[j].pidfd >= 0)
-				sys_close(state->pool[i].worker[j].pidfd);
-	state_free(state);
+	if (state)
+		orphans_forget(state);
+	if (!supervisor->resumed)
+		state_free(state);
 	supervisor->past = NULL;
 	settings_free(supervisor->past_settings);
 	supervisor->past_settings = NULL;

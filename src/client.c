@@ -16,6 +16,7 @@
 
 #include "client_arguments.h"
 #include "client_link.h"
+#include "client_orphans.h"
 #include "client_place.h"
 #include "client_wait.h"
 #include "control_verbs.h"
@@ -182,12 +183,16 @@ static int run(const struct client_arguments *arguments, struct client_places *p
 	const struct control_command *command)
 {
 	const struct control_verb_info *verb;
+	int status;
 
 	if (!command)
 		return run_top(places, arguments);
 	if (command->verb == VERB_STATUS || command->verb == VERB_EVENTS)
 		return read_out(places, arguments, command);
 	verb = control_verb_info(command->verb);
+	if ((command->verb == VERB_STOP || command->verb == VERB_QUIT) &&
+		client_orphans_end(places, arguments, command->signal_number, &status))
+		return status;
 	return client_perform(
 		places, arguments, command, verb->takes_time && !arguments->options.no_wait);
 }

@@ -30,22 +30,28 @@ static void add(struct client_places *places, char *path, bool must_be_ours)
 	places->count++;
 }
 
-static void add_default_places(struct client_places *places, const char *name)
+static void add_default_places(struct client_places *places, const char *name, bool sockets)
 {
 	char *folder;
 
 	for (int number = 0; number < CLIENT_PLACES_MAX; number++) {
 		folder = runtime_dir_place(name, number);
-		if (folder)
+		if (!folder)
+			continue;
+		if (sockets)
 			add(places, memory_format("%s/" SOCKET_NAME, folder),
 				number == PLACE_IN_TMP);
-		free(folder);
+		places->folder[places->folders++] = folder;
 	}
 }
 
 static int find_by_settings(struct client_places *places, const struct preforkd_settings *settings,
 	const char *config, struct errmsg *err)
 {
+	if (settings->runtime_dir)
+		places->folder[places->folders++] = memory_copy_string(settings->runtime_dir);
+	else
+		add_default_places(places, settings->name, !settings->control);
 	if (settings->control && strcmp(settings->control, "off") == 0) {
 		errmsg_set(err, "%s says `control = off`: there is no socket to ask at", config);
 		return EX_UNAVAILABLE;
@@ -54,8 +60,6 @@ static int find_by_settings(struct client_places *places, const struct preforkd_
 		add(places, memory_copy_string(settings->control), false);
 	else if (settings->runtime_dir)
 		add(places, memory_format("%s/" SOCKET_NAME, settings->runtime_dir), false);
-	else
-		add_default_places(places, settings->name);
 	return EX_OK;
 }
 
@@ -100,5 +104,7 @@ void client_places_free(struct client_places *places)
 {
 	for (int i = 0; i < places->count; i++)
 		free(places->place[i].path);
-	places->count = 0;
+	for (int i = 0; i < places->folders; i++)
+		free(places->folder[i]);
+	places->count = places->folders = 0;
 }

@@ -15,6 +15,8 @@ struct client_places {
 		bool must_be_ours;
 	} place[CLIENT_PLACES_MAX];
 	int count;
+	char *folder[CLIENT_PLACES_MAX]; /* where a supervisor may have its files; owned */
+	int folders;
 	int found; /* the one where somebody answered last; -1: none yet */
 };
 

@@ -138,7 +138,9 @@ struct control *control_open(
 	control->settings.path = memory_copy_string(settings->path);
 	control->refused_log.interval_ms = control->failed_log.interval_ms = LOG_INTERVAL_MS;
 	control->bound.fd = -1;
-	if (settings->path && control_bind(&control->bound, settings, err) < 0) {
+	if (settings->path && settings->take_up)
+		control_bound_take_up(&control->bound, settings->path, settings->bound_fd);
+	else if (settings->path && control_bind(&control->bound, settings, err) < 0) {
 		saved = errno;
 		free((char *)control->settings.path);
 		free(control);
@@ -196,6 +198,46 @@ struct control_client *control_add_channel(struct control *control, int fd,
 	client->ended = ended;
 	client->context = context;
 	return client;
+}
+
+int control_listening_fd(const struct control *control)
+{
+	return control->settings.path ? control->bound.fd : -1;
+}
+
+const char *control_path_of(const struct control *control)
+{
+	return control->settings.path;
+}
+
+size_t control_streaming_fds(const struct control *control, int *fd, size_t most)
+{
+	struct control_client *client;
+	size_t count = 0;
+
+	for (client = control->first; client && count < most; client = client->next) {
+		if (client->state != CLIENT_STREAMING || client->channel)
+			continue;
+		control_client_flush(client);
+		if (client->state == CLIENT_STREAMING && control_queue_waiting(&client->queue) == 0)
+			fd[count++] = client->fd;
+	}
+	return count;
+}
+
+void control_take_up_stream(struct control *control, int fd)
+{
+	struct control_client *client;
+
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	client = control_client_new(control, fd, false);
+	if (!client)
+		return;
+	client->state = CLIENT_STREAMING;
+	client->streaming = true;
+	control->streams++;
+	control_client_time(client, -1.);
+	control_client_watch(client);
 }
 
 void control_event(struct control *control, const char *json, size_t bytes)

@@ -57,6 +57,8 @@ struct control_settings {
 	 * `handle` or a function of this module. */
 	void (*gone)(void *context, struct control_client *client);
 	void *context;
+	bool take_up; /* the socket was bound before an exec of ourselves: this is it */
+	int bound_fd;
 };
 
 /* Binds under a umask (never open wider than `mode`, not for a moment), replacing a stale file.
@@ -70,6 +72,14 @@ void control_close(struct control *control);
  * then. */
 struct control_client *control_add_channel(struct control *control, int fd,
 	void (*ended)(void *context), void *context, struct errmsg *err);
+
+/* What goes over an exec of ourselves: the listening socket (-1: none), and up to `most` clients to
+ * whom events go and who have been told all so far; how many. */
+int control_listening_fd(const struct control *control);
+const char *control_path_of(const struct control *control); /* NULL: none */
+size_t control_streaming_fds(const struct control *control, int *fd, size_t most);
+/* One of those: it streams on. */
+void control_take_up_stream(struct control *control, int fd);
 
 /* One JSON document (compact, without a newline in it; copied). */
 void control_answer(struct control_client *client, const char *json, size_t bytes);

@@ -127,6 +127,18 @@ int control_bind(
 	return result;
 }
 
+void control_bound_take_up(struct control_bound *bound, const char *path, int fd)
+{
+	struct stat found;
+
+	*bound = (struct control_bound){.fd = fd};
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (lstat(path, &found) < 0 || !S_ISSOCK(found.st_mode))
+		return;
+	bound->dev = found.st_dev;
+	bound->ino = found.st_ino;
+}
+
 void control_unbind(const struct control_bound *bound, const char *path)
 {
 	struct stat found;

@@ -15,6 +15,8 @@ struct control_bound {
 /* -1 with the reason and errno, and nothing is left behind. The caller closes fd. */
 int control_bind(
 	struct control_bound *bound, const struct control_settings *settings, struct errmsg *err);
+/* The same with a socket that was bound there by ourselves. */
+void control_bound_take_up(struct control_bound *bound, const char *path, int fd);
 /* Removes the file, if it is still the one that was made. */
 void control_unbind(const struct control_bound *bound, const char *path);
 

@@ -26,6 +26,7 @@
 #include "roster.h"
 #include "settings.h"
 #include "signal_name.h"
+#include "state.h"
 #include "status.h"
 #include "supervisor.h"
 #include "users.h"
@@ -224,9 +225,7 @@ static void perform(
 		act(supervisor, SIGNAL_RESUME, 0, answer,
 			drained(supervisor) ? "resumed" : "was not drained");
 		return;
-	case VERB_UPGRADE:
-		say(answer, EX_UNAVAILABLE, "upgrade is not available in this version");
-		return;
+	case VERB_UPGRADE: act(supervisor, SIGNAL_UPGRADE, 0, answer, "upgrade begun"); return;
 	case VERB_STOP:
 	case VERB_QUIT:
 		act(supervisor, SIGNAL_STOP, command->signal_number, answer, "stopping");
@@ -301,6 +300,23 @@ static int find_group(gid_t *gid, const char *name, struct errmsg *err)
 	return 0;
 }
 
+/* Who followed the events before an upgrade follows them still. */
+static void take_up_clients(struct supervisor *supervisor, const struct state *past)
+{
+	struct control_waits *waits = &supervisor->waits;
+
+	for (size_t i = 0; i < past->stream_fd_count; i++)
+		if (past->stream_fd[i] >= 0)
+			control_take_up_stream(supervisor->control, past->stream_fd[i]);
+	waits->drain = past->wait_drain;
+	for (size_t i = 0; i < past->wait_count && waits->count < CONTROL_WAITS_MAX; i++)
+		waits->wait[waits->count++] = (struct control_wait){
+			.pool = memory_copy_string(past->wait[i].pool),
+			.slot = past->wait[i].slot,
+			.pid = past->wait[i].pid,
+		};
+}
+
 int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
 {
 	const struct preforkd_settings *preforkd = &supervisor->configuration->settings->preforkd;
@@ -310,6 +326,7 @@ int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
 		.context = supervisor,
 	};
 	const bool off = preforkd->control && strcmp(preforkd->control, "off") == 0;
+	const struct state *past = supervisor->resumed ? supervisor->past : NULL;
 	struct errmsg reason;
 	char *path = NULL;
 
@@ -321,6 +338,12 @@ int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
 		path = memory_format("%s/control.sock", supervisor->runtime_dir.path);
 	else if (!off)
 		path = memory_copy_string(preforkd->control);
+	if (past && past->control_fd >= 0) {
+		free(path);
+		path = memory_copy_string(past->control_path);
+		settings.take_up = true;
+		settings.bound_fd = past->control_fd;
+	}
 	settings.path = path;
 	supervisor->control = control_open(supervisor->loop, &settings, &reason);
 	free(path);
@@ -328,6 +351,8 @@ int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
 		return errmsg_set(err, "control: %s", reason.text);
 	supervisor->events.control = supervisor->control;
 	logger_tap(events_log, &supervisor->events);
+	if (past)
+		take_up_clients(supervisor, past);
 	return 0;
 }
 

@@ -21,7 +21,7 @@ struct errmsg;
 	X(REOPEN, "reopen", "", 1, 1, false, false, "open log files anew")                         \
 	X(DRAIN, "drain", "", 1, 1, false, true, "no workers until resumed")                       \
 	X(RESUME, "resume", "", 1, 1, false, false, "end a drain")                                 \
-	X(UPGRADE, "upgrade", "", 1, 1, false, false, "become the program now on disk")            \
+	X(UPGRADE, "upgrade", "", 1, 1, false, true, "become the program now on disk")             \
 	X(STOP, "stop", "[SIGNAL]", 1, 2, false, true, "end all workers, then the supervisor")     \
 	X(QUIT, "quit", "", 1, 1, false, true, "the same with QUIT for the workers")               \
 	X(SIGNAL, "signal", "SIGNAL [POOL [SLOT]]", 2, 4, false, false,                            \

@@ -141,7 +141,8 @@ static void start(struct http_process *http)
 		sys_close(null_fd);
 }
 
-static int bind_address(struct http_process *http, const char *text, struct errmsg *err)
+static int bind_address(struct http_process *http, const char *text,
+	const struct listener_past *past, struct errmsg *err)
 {
 	struct listener_settings settings = {.type = SOCK_STREAM,
 		.backlog = -1,
@@ -152,13 +153,18 @@ static int bind_address(struct http_process *http, const char *text, struct errm
 
 	if (address_parse(&settings.listen, text, err) < 0)
 		return -1;
-	result = listener_open(&http->listener, &settings, -1, err);
+	result = past ? listener_take_up(&http->listener, &settings, past, err) : -1;
+	if (result < 0 && past)
+		close(past->fd); /* of another address than the one that is wanted now */
+	if (result < 0)
+		result = listener_open(&http->listener, &settings, -1, err);
 	address_free(&settings.listen);
 	return result;
 }
 
 int http_process_open(struct http_process *http, struct ev_loop *loop, struct control *control,
-	struct spawn_reports *reports, const char *address, const char *program, struct errmsg *err)
+	struct spawn_reports *reports, const char *address, const char *program,
+	const struct listener_past *past, struct errmsg *err)
 {
 	struct errmsg reason;
 
@@ -167,7 +173,7 @@ int http_process_open(struct http_process *http, struct ev_loop *loop, struct co
 		.reports = reports,
 		.listener = {.fd = -1},
 		.pidfd = -1};
-	if (bind_address(http, address, &reason) < 0)
+	if (bind_address(http, address, past, &reason) < 0)
 		return errmsg_set(err, "http: %s", reason.text);
 	if (geteuid() == 0 && users_resolve(&http->identity, "nobody", NULL, NULL, &reason) < 0) {
 		listener_close(&http->listener);

@@ -33,11 +33,12 @@ struct http_process {
 	struct backoff failures;
 };
 
-/* A zeroed one is closed. Binds ADDRESS:PORT or unix:PATH and starts the program of that path. -1
+/* past: its socket from before an exec of ourselves; NULL: none.
+ * A zeroed one is closed. Binds ADDRESS:PORT or unix:PATH and starts the program of that path. -1
  * with the reason and errno. */
 int http_process_open(struct http_process *http, struct ev_loop *loop, struct control *control,
 	struct spawn_reports *reports, const char *address, const char *program,
-	struct errmsg *err);
+	const struct listener_past *past, struct errmsg *err);
 bool http_process_owns(const struct http_process *http, pid_t pid);
 /* Ends it, and removes the socket's file. */
 void http_process_close(struct http_process *http);

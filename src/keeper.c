@@ -138,6 +138,7 @@ static void record_head(struct supervisor *supervisor, struct state *out, int64_
 		.boot_ns = sys_boottime_ns(),
 		.up_ms = sys_now_ms() - supervisor->began_ms,
 		.name = supervisor->name,
+		.runtime_path = supervisor->runtime_dir.path,
 		.config_path = (char *)options->config_path,
 		.program = (char *)options->program,
 		.log_level = options->log_level,
@@ -168,12 +169,13 @@ void keeper_release(struct state *state)
 {
 	for (size_t i = 0; i < state->pool_count; i++) {
 		free(state->pool[i].worker);
-		free(state->pool[i].stream);
+		pool_release_streams(&state->pool[i]);
 	}
 	free(state->pool);
 	free(state->socket);
 	free(state->stream_fd);
 	free(state->wait);
+	free(state->stranger);
 }
 
 static int save(struct supervisor *supervisor, int64_t now_ms, struct errmsg *err)

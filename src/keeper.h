@@ -4,7 +4,8 @@
  * Keeps the file from which another supervisor can go on after our death: written anew at the end
  * of each loop turn in which the set of workers changed, or what is asked of them; never for what
  * workers say of themselves. With a thousand workers some 10 ms pass between two times, so that a
- * storm of changes does not become one of writing; what began within them is not in it. Floor 3.
+ * storm of changes does not become one of writing; what began within them is
+ * found otherwise (orphans.c). Floor 3.
  */
 #include <ev.h>
 #include <stdbool.h>

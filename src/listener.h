@@ -34,6 +34,7 @@ struct listener {
 /* One that an earlier supervisor opened, and what it knew of it. */
 struct listener_past {
 	int fd;
+	bool known; /* it is one of those, not only passed */
 	bool passed;
 	char *path; /* of a unix socket's file that was made, with its dev and ino; or NULL; owned
 		     */

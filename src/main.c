@@ -24,6 +24,7 @@
 #include "logger.h"
 #include "memory.h"
 #include "preflight.h"
+#include "resume.h"
 #include "run_pool.h"
 #include "settings.h"
 #include "startup.h"
@@ -76,6 +77,7 @@ struct arguments {
 	struct client_options client;
 	char **command;
 	int command_count;
+	int check_fd, resume_fd; /* of an upgrade, as it calls us; -1: none */
 };
 
 static int usage_error(const char *format, const char *what)
@@ -139,6 +141,8 @@ static int parse_option(struct arguments *arguments, int option)
 	case 's':
 	case 'j':
 	case 'w': take_client_option(arguments, option); return -1;
+	case 'C': arguments->check_fd = atoi(optarg); return -1;
+	case 'R': arguments->resume_fd = atoi(optarg); return -1;
 	case 'h': print_help(); return EX_OK;
 	case 'V': puts("preforkd " PACKAGE_VERSION); return EX_OK;
 	default: fputs(usage_text, stderr); return EX_USAGE;
@@ -178,6 +182,8 @@ static int parse_arguments(struct arguments *arguments, int argc, char **argv)
 		{"socket", required_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
 		{"no-wait", no_argument, NULL, 'w'},
+		{"check-state", required_argument, NULL, 'C'},
+		{"resume", required_argument, NULL, 'R'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -195,7 +201,8 @@ static int parse_arguments(struct arguments *arguments, int argc, char **argv)
 		return usage_error("%s", "--daemon and --test exclude each other");
 	if (status < 0 && arguments->daemon && arguments->command_count > 0)
 		return usage_error("--daemon takes no command: %s", arguments->command[0]);
-	if (status >= 0 || is_for_client(arguments))
+	if (status >= 0 || is_for_client(arguments) || arguments->check_fd >= 0 ||
+		arguments->resume_fd >= 0)
 		return status;
 	if (arguments->command_count > 0 && !is_own(arguments->command[0]))
 		return unknown_command(arguments->command[0]);
@@ -332,9 +339,25 @@ static int perform(const struct arguments *arguments, struct settings *settings,
 	return status;
 }
 
+/* After an upgrade: all that was said at the start is in the state. */
+static int resume(const struct arguments *arguments, const char *argv0)
+{
+	char *program = own_program(argv0);
+	struct supervisor_options options = {
+		.version = PACKAGE_VERSION,
+		.helper_folder = HELPER_FOLDER,
+		.library_folder = LIBRARY_FOLDER,
+		.program = program,
+	};
+	int status = resume_run(arguments->resume_fd, &options);
+
+	free(program);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
-	struct arguments arguments = {.log_level = -1};
+	struct arguments arguments = {.log_level = -1, .check_fd = -1, .resume_fd = -1};
 	struct passed_sockets passed;
 	struct startup_limits limits;
 	struct settings *settings;
@@ -349,6 +372,10 @@ int main(int argc, char **argv)
 	status = parse_arguments(&arguments, argc, argv);
 	if (status >= 0)
 		return status;
+	if (arguments.check_fd >= 0)
+		return resume_check(arguments.check_fd);
+	if (arguments.resume_fd >= 0)
+		return resume(&arguments, argv[0]);
 	if (is_for_client(&arguments)) {
 		arguments.client.config = arguments.config;
 		arguments.client.helper_folder = HELPER_FOLDER;

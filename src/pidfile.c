@@ -41,6 +41,11 @@ int pidfile_open(struct pidfile *file, const char *path, struct errmsg *err)
 	return 0;
 }
 
+void pidfile_take_up(struct pidfile *file, const char *path, int fd)
+{
+	*file = (struct pidfile){.path = memory_copy_string(path), .fd = fd};
+}
+
 int pidfile_write(struct pidfile *file, struct errmsg *err)
 {
 	char text[32];

@@ -250,7 +250,9 @@ struct pool *pool_open(struct configuration *configuration, const struct pool_se
 
 	pool->place = *place;
 	pool->name = memory_copy_string(settings->name);
-	pool->board_path = board_path(settings, place->scoreboard_folder);
+	pool->board_path = past && !past->absence.died
+				   ? memory_copy_string(past->pool->board_path)
+				   : board_path(settings, place->scoreboard_folder);
 	init_parts(pool);
 	if (open_parts(pool, configuration, settings, past, err) == 0)
 		return pool;

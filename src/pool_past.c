@@ -105,6 +105,21 @@ static int move_in(struct pool *pool, const struct pool_past *past, struct state
 	return 0;
 }
 
+/* The log and the file of a pipe stay what they were for as long as the pipe is there. */
+static void take_on_streams(struct pool *pool, const struct pool_past *past)
+{
+	for (size_t i = 0; i < past->pool->stream_count; i++) {
+		struct state_stream *from = &past->pool->stream[i];
+		const struct stream_origin origin = {.pool = pool->name,
+			.slot = from->slot,
+			.name = from->number == 1 ? "stdout" : "stderr"};
+
+		if (from->fd >= 0)
+			stream_take_on(pool->place.loop, &pool->sinks, from->path, &origin,
+				from->pid, from->fd, from->pending);
+	}
+}
+
 static void take_up_facts(struct pool *pool, const struct pool_past *past)
 {
 	const struct state_pool *from = past->pool;
@@ -130,6 +145,7 @@ static void take_up_facts(struct pool *pool, const struct pool_past *past)
 static int all_move_in(struct pool *pool, const struct pool_past *past, struct errmsg *err)
 {
 	take_up_facts(pool, past);
+	take_on_streams(pool, past);
 	for (size_t i = 0; i < past->pool->worker_count; i++)
 		if (past->pool->worker[i].pidfd >= 0 &&
 			move_in(pool, past, &past->pool->worker[i], err) < 0)
@@ -197,8 +213,39 @@ static void record_worker(struct worker *worker, struct state_worker *out)
 	memcpy(out->line, worker->line, BOARD_LINE_BYTES);
 }
 
+static void record_stream(void *context, const struct stream_view *view)
+{
+	struct state_pool *out = context;
+
+	out->stream = memory_resize(out->stream, out->stream_count + 1, sizeof(*out->stream));
+	out->stream[out->stream_count++] = (struct state_stream){
+		.slot = view->origin->slot,
+		.pid = view->pid,
+		.number = strcmp(view->origin->name, "stdout") == 0 ? 1 : 2,
+		.fd = view->fd,
+		.path = (char *)view->path,
+		.pending = view->pending_bytes > 0
+				   ? memory_format("%.*s", (int)view->pending_bytes, view->pending)
+				   : NULL,
+	};
+}
+
+void pool_record_streams(const struct pool *pool, struct state_pool *out)
+{
+	streams_each(&pool->sinks, record_stream, out);
+}
+
+void pool_release_streams(struct state_pool *pool)
+{
+	for (size_t i = 0; i < pool->stream_count; i++)
+		free(pool->stream[i].pending);
+	free(pool->stream);
+}
+
 void pool_record(const struct pool *pool, struct state_pool *out)
 {
+	const struct identity *identity = &pool->current->launch.identity;
+
 	*out = (struct state_pool){
 		.name = pool->name,
 		.board_path = pool->board_path,
@@ -207,6 +254,7 @@ void pool_record(const struct pool *pool, struct state_pool *out)
 		.last_generation = pool->last_generation,
 		.generation = pool->current->number,
 		.proven = pool->current->proven,
+		.uid = identity->change ? identity->uid : geteuid(),
 		.offset = pool->offset,
 		.drained = pool->drained,
 		.drained_to = pool->drained_to,

@@ -14,6 +14,9 @@ struct state_pool;
  * on. */
 struct pool *pool_take_up(struct configuration *configuration, const struct pool_settings *settings,
 	const struct pool_place *place, const struct pool_past *past, struct errmsg *err);
+/* The pipes of workers' output, for an upgrade; their lists and texts are malloced. */
+void pool_record_streams(const struct pool *pool, struct state_pool *out);
+void pool_release_streams(struct state_pool *pool);
 /* As much as another supervisor needs to take it up. Borrows texts of the pool, which must stay as
  * it is as long; the lists are malloced. */
 void pool_record(const struct pool *pool, struct state_pool *out);

@@ -109,6 +109,29 @@ int process_hold(pid_t pid, uint64_t started_ticks, uid_t uid, struct errmsg *er
 		(long)pid);
 }
 
+bool process_variable(pid_t pid, const char *name, char *value, size_t bytes)
+{
+	const size_t name_length = strlen(name);
+	char path[48], *text = NULL;
+	size_t size = 0;
+	ssize_t length;
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/environ", (long)pid);
+	file = fopen(path, "re");
+	while (file && !found && (length = getdelim(&text, &size, '\0', file)) > 0)
+		found = (size_t)length > name_length && text[name_length] == '=' &&
+			strncmp(text, name, name_length) == 0 &&
+			strlen(text + name_length + 1) < bytes;
+	if (found)
+		strcpy(value, text + name_length + 1);
+	free(text);
+	if (file)
+		fclose(file);
+	return found;
+}
+
 int process_take_fd(int pidfd, int number)
 {
 	return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);

@@ -5,6 +5,7 @@
  * with the time of its start, the kernel's boot and the namespace. Floor 1.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,6 +22,9 @@ uint64_t process_started_ticks(pid_t pid);
 /* A pidfd of the process that bears the number now, if it is the one: started then, by then of that
  * user (root's may have become anybody's). -1 with the reason and errno; ESRCH: it has ended. */
 int process_hold(pid_t pid, uint64_t started_ticks, uid_t uid, struct errmsg *err);
+/* What it was started with, for as long as it has not overwritten that itself: the value of a
+ * variable, in `value`; false: there is none, or it does not fit. */
+bool process_variable(pid_t pid, const char *name, char *value, size_t bytes);
 /* Has the process ended? */
 bool process_ended(int pidfd);
 /* A descriptor of its own of the process's descriptor `number`, CLOEXEC; -1 with errno. */

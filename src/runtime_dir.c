@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,12 @@
 #include "errmsg.h"
 #include "memory.h"
 #include "safe_file.h"
+#include "sys.h"
 
-#define LOCK_NAME "lock"
 /* Who can read a file can lock it: nobody else may keep us from starting. */
-#define LOCK_MODE 0600
-#define TRIES     100
+#define LOCK_MODE      0600
+#define TRIES          100
+#define DEAD_HOLDER_MS 20
 
 /* systemd separates several by colons; the first is ours. With DynamicUser= it is a link to where
  * others cannot look: who sets the variable may say so. */
@@ -110,7 +112,8 @@ static int open_and_lock(struct runtime_dir *dir, const char *path, struct safe_
 		dir->fd = safe_file_open_dir(path, err);
 		if (dir->fd < 0)
 			return -1;
-		dir->lock_fd = safe_file_open_locked(dir->fd, LOCK_NAME, LOCK_MODE, holder, err);
+		dir->lock_fd =
+			safe_file_open_locked(dir->fd, RUNTIME_DIR_LOCK, LOCK_MODE, holder, err);
 		if (dir->lock_fd >= 0)
 			return 0;
 		saved = errno;
@@ -123,6 +126,43 @@ static int open_and_lock(struct runtime_dir *dir, const char *path, struct safe_
 	return -1;
 }
 
+/* A child that was not yet past its exec may still have the lock of a holder that was killed. */
+static bool holder_died(const struct safe_file_holder *holder)
+{
+	struct pollfd at = {.events = POLLIN};
+	bool died;
+	long pid;
+
+	if (sscanf(holder->text, "%ld", &pid) != 1 || pid <= 0)
+		return false;
+	at.fd = sys_pidfd_open((pid_t)pid);
+	if (at.fd < 0)
+		return errno == ESRCH;
+	died = poll(&at, 1, 0) > 0;
+	close(at.fd);
+	return died;
+}
+
+static int open_in_the_end(struct runtime_dir *dir, const char *path,
+	struct safe_file_holder *holder, struct errmsg *err)
+{
+	int result, saved;
+
+	for (int i = 0; i < TRIES; i++) {
+		result = open_and_lock(dir, path, holder, err);
+		if (result == 0 || errno != EWOULDBLOCK)
+			return result;
+		saved = errno;
+		if (!holder_died(holder)) {
+			errno = saved;
+			return -1;
+		}
+		poll(NULL, 0, DEAD_HOLDER_MS);
+		errno = saved;
+	}
+	return -1;
+}
+
 int runtime_dir_open(struct runtime_dir *dir, const char *path, const char *config_path, bool *busy,
 	struct errmsg *err)
 {
@@ -131,7 +171,7 @@ int runtime_dir_open(struct runtime_dir *dir, const char *path, const char *conf
 
 	*dir = (struct runtime_dir){.fd = -1, .lock_fd = -1};
 	*busy = false;
-	if (open_and_lock(dir, path, &holder, &why) < 0) {
+	if (open_in_the_end(dir, path, &holder, &why) < 0) {
 		*busy = errno == EWOULDBLOCK;
 		if (*busy)
 			return busy_reason(path, &holder, err);
@@ -143,6 +183,18 @@ int runtime_dir_open(struct runtime_dir *dir, const char *path, const char *conf
 		runtime_dir_close(dir);
 		return -1;
 	}
+	return 0;
+}
+
+int runtime_dir_take_up(struct runtime_dir *dir, const char *path, int lock_fd, struct errmsg *err)
+{
+	struct errmsg why = {""};
+
+	*dir = (struct runtime_dir){.fd = safe_file_open_dir(path, &why), .lock_fd = -1};
+	if (dir->fd < 0)
+		return errmsg_set(err, "runtime_dir %s: %s", path, why.text);
+	dir->lock_fd = lock_fd;
+	dir->path = memory_copy_string(path);
 	return 0;
 }
 
@@ -160,7 +212,7 @@ void runtime_dir_close(struct runtime_dir *dir)
 	int saved = errno;
 
 	if (dir->lock_fd >= 0) {
-		safe_file_remove(dir->fd, LOCK_NAME, dir->lock_fd);
+		safe_file_remove(dir->fd, RUNTIME_DIR_LOCK, dir->lock_fd);
 		rmdir(dir->path);
 		close(dir->lock_fd);
 		close(dir->fd);

@@ -9,6 +9,8 @@
 
 struct errmsg;
 
+#define RUNTIME_DIR_LOCK "lock" /* the name of the lock's file */
+
 struct runtime_dir {
 	char *path;  /* owned, absolute */
 	int fd;      /* of the folder; -1 when closed */
@@ -25,6 +27,8 @@ char *runtime_dir_place(const char *name, int number);
  * supervisor holds it (its pid and file are in the reason). */
 int runtime_dir_open(struct runtime_dir *dir, const char *path, const char *config_path, bool *busy,
 	struct errmsg *err);
+/* The same after an exec of ourselves, with the descriptor that holds the lock. */
+int runtime_dir_take_up(struct runtime_dir *dir, const char *path, int lock_fd, struct errmsg *err);
 /* Is the folder on a file system in memory (tmpfs, ramfs)? A scoreboard on a disk is slow. */
 bool runtime_dir_in_memory(const struct runtime_dir *dir);
 /* Gives the lock back, removes the lock's file. The folder goes too if nothing else is in it. */

@@ -82,11 +82,11 @@ static int open_listener(struct listener *listener, const char *name,
 
 	if (!passed || !passed_sockets_take_past(passed, name, &past))
 		return listener_open(listener, wanted, -1, err);
-	if (past.passed)
+	if (!past.known)
 		result = listener_open(listener, wanted, past.fd, err);
 	else
 		result = listener_take_up(listener, wanted, &past, &reason);
-	if (result < 0 && !past.passed) {
+	if (result < 0 && past.known) {
 		log_notice(NULL, "[socket:%s]: bound anew: %s", name, reason.text);
 		passed_sockets_add_past(passed, name, &past); /* closes it in the end */
 		return listener_open(listener, wanted, -1, err);

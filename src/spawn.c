@@ -414,13 +414,19 @@ int spawn_become(const struct spawn_plan *plan, struct errmsg *err)
 	return errmsg_errno(err, "%s of %s", spawn_step_name((int)failed), plan->path);
 }
 
+void spawn_reports_take_up(struct spawn_reports *reports, int read_fd, int write_fd)
+{
+	reports->read_fd = read_fd;
+	reports->write_fd = write_fd;
+	reports->ignored = find_ignored();
+	reports->can_unshare = close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+}
+
 int spawn_reports_open(struct spawn_reports *reports, struct errmsg *err)
 {
 	int end[2];
 
-	reports->read_fd = reports->write_fd = -1;
-	reports->ignored = find_ignored();
-	reports->can_unshare = close_range(~0U, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+	spawn_reports_take_up(reports, -1, -1);
 	if (sys_pipe(end))
 		return errmsg_errno(err, "cannot make a pipe");
 	reports->read_fd = end[0];

@@ -69,6 +69,8 @@ struct spawn_report {
 };
 
 int spawn_reports_open(struct spawn_reports *reports, struct errmsg *err);
+/* The same with a pipe that is there, whose writing end children may still have. */
+void spawn_reports_take_up(struct spawn_reports *reports, int read_fd, int write_fd);
 void spawn_reports_close(struct spawn_reports *reports);
 /* The next report that is waiting; false: none. */
 bool spawn_reports_read(struct spawn_reports *reports, struct spawn_report *report);

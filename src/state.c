@@ -281,6 +281,7 @@ static void walk_pool_head(struct codec *codec, struct state_pool *pool)
 	COUNTER(codec, pool->last_generation);
 	NUMBER(codec, pool->generation, 0, (int64_t)pool->last_generation);
 	FLAG(codec, pool->proven);
+	NUMBER(codec, pool->uid, 0, UINT32_MAX);
 	NUMBER(codec, pool->offset, -SLOTS_MAX, SLOTS_MAX);
 	FLAG(codec, pool->drained);
 	NUMBER(codec, pool->drained_to, 0, SLOTS_MAX);
@@ -317,6 +318,7 @@ static void walk_head(struct codec *codec, struct state *state)
 	TIME(codec, state->boot_ns);
 	TIME(codec, state->up_ms);
 	name(codec, &state->name, NAME_MAX_);
+	name(codec, &state->runtime_path, PATH_MAX_);
 	name(codec, &state->config_path, PATH_MAX_);
 	text(codec, &state->program, PATH_MAX_);
 	NUMBER(codec, state->log_level, -1, 16);
@@ -333,7 +335,11 @@ static void walk_head(struct codec *codec, struct state *state)
 
 static void walk_descriptors(struct codec *codec, struct state *state)
 {
-	FLAG(codec, state->strangers_known);
+	LIST(codec, state->stranger, state->stranger_count, 2);
+	for (size_t i = 0; i < state->stranger_count; i++) {
+		NUMBER(codec, state->stranger[i].pid, 2, INT_MAX);
+		COUNTER(codec, state->stranger[i].started_ticks);
+	}
 	FD(codec, state->lock_fd);
 	FD(codec, state->pidfile_fd);
 	FD(codec, state->control_fd);
@@ -408,7 +414,8 @@ static int read_first(struct codec *codec, struct errmsg *err)
 			break;
 		version = version * 10 + digit - '0';
 	}
-	if (digits == 0 || codec->at == codec->size || codec->from[codec->at++] != '\n')
+	if (digits == 0 || codec->from[magic] == '0' || codec->at == codec->size ||
+		codec->from[codec->at++] != '\n')
 		return errmsg_set(err, "the saved state is of no known version");
 	if (version == STATE_VERSION)
 		return 0;
@@ -474,8 +481,10 @@ void state_fini(struct state *state)
 	free(state->pool);
 	free(state->wait);
 	free(state->stream_fd);
+	free(state->stranger);
 	free(state->boot_id);
 	free(state->name);
+	free(state->runtime_path);
 	free(state->config_path);
 	free(state->program);
 	free(state->text);

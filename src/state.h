@@ -78,6 +78,7 @@ struct state_pool {
 	int notify_fd;
 	uint64_t last_generation, generation; /* the highest number; the current one */
 	bool proven;                          /* the current one is */
+	uid_t uid;                            /* as whom its workers are started */
 	int offset;
 	bool drained;
 	int drained_to;
@@ -100,6 +101,11 @@ struct state_wait {
 	pid_t pid;
 };
 
+struct state_stranger {
+	pid_t pid;
+	uint64_t started_ticks;
+};
+
 struct state {
 	char *boot_id;             /* the kernel's: pids and times count in one boot only */
 	uint64_t pid_namespace;    /* ... and in one namespace */
@@ -107,15 +113,16 @@ struct state {
 	int64_t clock_ms, boot_ns; /* when this was written: attended, CLOCK_BOOTTIME */
 	int64_t up_ms;             /* since it began */
 
-	char *name, *config_path, *program;
+	char *name, *runtime_path, *config_path, *program;
 	int log_level;
 	bool daemon;
 	bool running; /* the first workers were there */
 	int orphans;
 	struct rlimit found[RLIM_NLIMITS]; /* startup_limits */
 	uint64_t limits_changed;
-	char *text; /* of the configuration in force */
-	bool strangers_known;
+	char *text;                      /* of the configuration in force */
+	struct state_stranger *stranger; /* children that were there before us */
+	size_t stranger_count;
 	int lock_fd, pidfile_fd, control_fd, reports_read_fd, reports_write_fd;
 	char *pidfile_path, *control_path;
 	struct state_socket http; /* its listener; fd -1: none */

@@ -410,6 +410,37 @@ struct stream *stream_take_up(struct ev_loop *loop, struct sinks *sinks, const c
 	return stream;
 }
 
+void stream_take_on(struct ev_loop *loop, struct sinks *sinks, const char *path,
+	const struct stream_origin *origin, pid_t pid, int fd, const char *pending)
+{
+	struct stream *stream = stream_new(loop, sink_get(sinks, path), origin, fd);
+	struct batch batch = {.stream = stream, .chunk = pending};
+
+	stream_set_pid(stream, pid);
+	if (pending)
+		line_buffer_add(&stream->incomplete, pending, strlen(pending), take_line, &batch);
+}
+
+void streams_each(const struct sinks *sinks,
+	void (*each)(void *context, const struct stream_view *view), void *context)
+{
+	const struct sink *sink;
+	const struct stream *stream;
+
+	for (sink = sinks->first; sink; sink = sink->next) {
+		for (stream = sink->streams; stream; stream = stream->next) {
+			const struct stream_view view = {.origin = &stream->origin,
+				.pid = stream->pid,
+				.fd = stream->readable.fd,
+				.path = sink->to_log ? NULL : sink->outlet.path,
+				.pending = stream->incomplete.kept,
+				.pending_bytes = stream->incomplete.length};
+
+			each(context, &view);
+		}
+	}
+}
+
 void stream_set_pid(struct stream *stream, pid_t pid)
 {
 	stream->pid = pid;

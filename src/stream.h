@@ -50,6 +50,21 @@ struct stream *stream_open(struct ev_loop *loop, struct sinks *sinks, const char
  * these sinks. */
 struct stream *stream_take_up(struct ev_loop *loop, struct sinks *sinks, const char *path,
 	const struct stream_origin *origin, pid_t pid, int number, struct errmsg *err);
+/* The same with our own end of it, and the begin of a line that was read from it (may be NULL),
+ * over an exec of ourselves. Takes the descriptor over. */
+void stream_take_on(struct ev_loop *loop, struct sinks *sinks, const char *path,
+	const struct stream_origin *origin, pid_t pid, int fd, const char *pending);
+/* What is there to be taken on. */
+struct stream_view {
+	const struct stream_origin *origin;
+	pid_t pid;
+	int fd;
+	const char *path;    /* NULL: the log */
+	const char *pending; /* not ended by a NUL */
+	size_t pending_bytes;
+};
+void streams_each(const struct sinks *sinks,
+	void (*each)(void *context, const struct stream_view *view), void *context);
 /* The worker's process is known after the fork; shown in log lines. */
 void stream_set_pid(struct stream *stream, pid_t pid);
 /* Reads what is there, then closes, ended or not. All streams of some sinks: */

@@ -27,6 +27,7 @@
 #include "pool_start.h"
 #include "roster.h"
 #include "settings.h"
+#include "state.h"
 #include "strangers.h"
 #include "sys.h"
 
@@ -115,17 +116,20 @@ static void take_reports(struct supervisor *supervisor)
 {
 	struct spawn_report report;
 
-	while (spawn_reports_read(&supervisor->reports, &report))
+	while (spawn_reports_read(&supervisor->reports, &report)) {
+		if (upgrade_take_report(&supervisor->upgrade, &report))
+			continue;
 		for (size_t i = 0; i < supervisor->pool_count; i++)
 			if (pool_take_report(supervisor->pool[i], &report))
 				break;
+	}
 }
 
 static bool is_ours(void *context, pid_t pid)
 {
 	const struct supervisor *supervisor = context;
 
-	if (http_process_owns(&supervisor->http, pid))
+	if (http_process_owns(&supervisor->http, pid) || upgrade_owns(&supervisor->upgrade, pid))
 		return true;
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (pool_owns_pid(supervisor->pool[i], pid))
@@ -137,7 +141,7 @@ static bool take_end(void *context, pid_t pid)
 {
 	struct supervisor *supervisor = context;
 
-	if (http_process_owns(&supervisor->http, pid))
+	if (http_process_owns(&supervisor->http, pid) || upgrade_owns(&supervisor->upgrade, pid))
 		return true;
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (pool_take_end(supervisor->pool[i], pid))
@@ -310,6 +314,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 	look_at_leavers(supervisor, now_ms);
 	look_at_phase(supervisor, now_ms);
 	keeper_look(supervisor, now_ms);
+	upgrade_look(supervisor, now_ms);
 	if (dirty)
 		ev_idle_start(loop, &supervisor->again);
 }
@@ -353,10 +358,17 @@ static int open_signals(struct supervisor *supervisor, struct errmsg *err)
 static int open_runtime_dir(
 	struct supervisor *supervisor, const struct settings *settings, struct errmsg *err)
 {
+	const struct state *past = supervisor->options->resumed;
 	const char *wanted = settings->preforkd.runtime_dir;
-	char *path = wanted ? memory_copy_string(wanted) : runtime_dir_default(supervisor->name);
+	char *path;
 	bool busy;
-	int result = runtime_dir_open(
+	int result;
+
+	if (past)
+		return runtime_dir_take_up(
+			&supervisor->runtime_dir, past->runtime_path, past->lock_fd, err);
+	path = wanted ? memory_copy_string(wanted) : runtime_dir_default(supervisor->name);
+	result = runtime_dir_open(
 		&supervisor->runtime_dir, path, supervisor->options->config_path, &busy, err);
 
 	if (result == 0 && !runtime_dir_in_memory(&supervisor->runtime_dir))
@@ -366,6 +378,28 @@ static int open_runtime_dir(
 			path);
 	free(path);
 	return result;
+}
+
+static int open_pidfile(
+	struct supervisor *supervisor, const struct settings *settings, struct errmsg *err)
+{
+	const struct state *past = supervisor->options->resumed;
+
+	if (!past)
+		return pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err);
+	if (past->pidfile_fd >= 0)
+		pidfile_take_up(&supervisor->pidfile, past->pidfile_path, past->pidfile_fd);
+	return 0;
+}
+
+static int open_reports(struct supervisor *supervisor, struct errmsg *err)
+{
+	const struct state *past = supervisor->options->resumed;
+
+	if (!past)
+		return spawn_reports_open(&supervisor->reports, err);
+	spawn_reports_take_up(&supervisor->reports, past->reports_read_fd, past->reports_write_fd);
+	return 0;
 }
 
 static void make_place(struct supervisor *supervisor)
@@ -430,16 +464,37 @@ static int open_configuration(
 static int open_http(struct supervisor *supervisor, struct errmsg *err)
 {
 	const char *address = supervisor->configuration->settings->preforkd.http;
+	const struct state *past = supervisor->options->resumed;
+	struct listener_past listener;
 	char *program;
 	int result;
 
 	if (strcmp(address, "off") == 0)
 		return 0;
+	if (past)
+		listener = (struct listener_past){.fd = past->http.fd,
+			.path = past->http.path,
+			.dev = past->http.dev,
+			.ino = past->http.ino};
 	program = helper_program(supervisor->options->helper_folder, "preforkd-http");
 	result = http_process_open(&supervisor->http, supervisor->loop, supervisor->control,
-		&supervisor->reports, address, program, err);
+		&supervisor->reports, address, program,
+		past && past->http.fd >= 0 ? &listener : NULL, err);
 	free(program);
 	return result;
+}
+
+/* As before the upgrade. */
+static void resume(struct supervisor *supervisor)
+{
+	const struct state *past = supervisor->options->resumed;
+
+	supervisor->began_ms = sys_now_ms() - past->up_ms;
+	if (past->running) {
+		supervisor->phase = PHASE_RUNNING;
+		service_manager_ready(&supervisor->manager);
+	}
+	upgrade_finish(supervisor);
 }
 
 static int supervisor_open(
@@ -448,18 +503,20 @@ static int supervisor_open(
 	/* Signals first: from here on, whoever ends us finds nothing left behind. */
 	if (open_loop(supervisor, err) < 0 || open_signals(supervisor, err) < 0 ||
 		open_runtime_dir(supervisor, settings, err) < 0 ||
-		pidfile_open(&supervisor->pidfile, settings->preforkd.pid_file, err) < 0)
+		open_pidfile(supervisor, settings, err) < 0)
 		return -1;
 	adopt_find(supervisor, settings);
 	if (open_configuration(supervisor, settings, err) < 0 ||
-		spawn_reports_open(&supervisor->reports, err) < 0 ||
-		control_handler_open(supervisor, err) < 0 || open_http(supervisor, err) < 0)
+		open_reports(supervisor, err) < 0 || control_handler_open(supervisor, err) < 0 ||
+		open_http(supervisor, err) < 0)
 		return -1;
 	service_manager_open(&supervisor->manager, supervisor->loop);
 	make_place(supervisor);
 	if (open_pools(supervisor, err) < 0)
 		return -1;
 	keeper_open(&supervisor->keeper);
+	if (supervisor->resumed)
+		resume(supervisor);
 	return 0;
 }
 
@@ -501,6 +558,22 @@ static void supervisor_close(struct supervisor *supervisor)
 	ev_loop_destroy(supervisor->loop);
 }
 
+static void find_strangers(struct supervisor *supervisor)
+{
+	const struct state *past = supervisor->options->resumed;
+	struct strangers *strangers = &supervisor->strangers;
+
+	if (!past) {
+		strangers_find(strangers);
+		return;
+	}
+	strangers->before = memory_alloc(past->stranger_count * sizeof(*strangers->before) + 1);
+	for (size_t i = 0; i < past->stranger_count; i++)
+		strangers->before[strangers->count++] =
+			(struct stranger){.pid = past->stranger[i].pid,
+				.started_ticks = past->stranger[i].started_ticks};
+}
+
 int supervisor_run(struct settings *settings, const struct supervisor_options *options)
 {
 	struct supervisor supervisor = {
@@ -515,9 +588,11 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 	};
 	int status;
 
-	supervisor.name = memory_copy_string(settings->preforkd.name);
+	supervisor.resumed = options->resumed != NULL;
+	supervisor.name = memory_copy_string(
+		supervisor.resumed ? options->resumed->name : settings->preforkd.name);
 	supervisor.began_ms = sys_now_ms();
-	strangers_find(&supervisor.strangers);
+	find_strangers(&supervisor);
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
 	if (supervisor_open(&supervisor, settings, &supervisor.failure) < 0) {
 		supervisor.exit_status = exit_status_of_errno(errno);

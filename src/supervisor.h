@@ -27,6 +27,7 @@
 #include "signals.h"
 #include "spawn.h"
 #include "strangers.h"
+#include "upgrade.h"
 #include "walk.h"
 
 struct passed_sockets;
@@ -55,6 +56,7 @@ struct supervisor_options {
 	const struct startup_limits *found_limits;
 	struct passed_sockets *passed;            /* empty once the sockets are open */
 	const struct supervisor_starter *starter; /* NULL: nobody waits */
+	struct state *resumed;                    /* after an upgrade; NULL: a start */
 };
 
 enum supervisor_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
@@ -86,7 +88,8 @@ struct supervisor {
 	struct pidfile pidfile;
 	struct spawn_reports reports;
 	struct keeper keeper;
-	struct state *past; /* of an earlier supervisor, while we start; owned; or NULL */
+	struct upgrade upgrade;
+	struct state *past;             /* of an earlier supervisor, while we start; or NULL */
 	struct settings *past_settings; /* by which it lived; owned; or NULL */
 	bool resumed;                   /* it was ourselves, before an upgrade */
 	struct leavers leavers;         /* its workers that nobody wants */

@@ -1,6 +1,8 @@
 /*
  * The supervisor dies without a word, the workers serve on, and the next one goes on with them.
  */
+#include <sys/stat.h>
+
 #include "load.h"
 #include "rolling_pool.h"
 
@@ -156,6 +158,123 @@ START_TEST(an_address_that_is_wanted_otherwise_is_bound_anew)
 }
 END_TEST
 
+/* The next one reads the file anew: what is another for workers by now rolls. */
+START_TEST(a_changed_configuration_rolls_out)
+{
+	int port = start("");
+	struct load tcp = load_closed(load_port(port), "/", 3);
+	struct crew before = crew_of("web"), near = crew_of("near");
+
+	die();
+	config("[socket:tcp]\nlisten = 127.0.0.1:%d\nbacklog = 1024\n[pool:web]\n" QUICK
+	       "max_workers = %d\nsockets = tcp\nenvironment = NEW=1\ncommand = %s\n",
+		port, WORKERS, hello_program());
+	rise();
+	WAIT_FOR(crew_left(&before) == 0);
+	WAIT_FOR(crew_left(&near) == 0);
+	WAIT_FOR(serving() == WORKERS && present() == WORKERS);
+	load_end_without_loss(&tcp);
+	ck_assert(!file_exists("s"));
+	EXPECT_STOP();
+}
+END_TEST
+
+/* A worker's end, and a failing start, in between. */
+START_TEST(who_ended_meanwhile_is_replaced)
+{
+	struct crew before, after;
+
+	start("");
+	before = crew_of("web");
+	die();
+	kill(before.pid[0], SIGKILL);
+	WAIT_FOR(!process_runs(before.pid[0]));
+	file_write("app.ini", "[pool:web\n");
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini")), 78);
+	ck_assert_int_eq(crew_left(&before), WORKERS - 1);
+	write_config("");
+	rise();
+	WAIT_FOR(serving() == WORKERS);
+	after = crew_of("web");
+	ck_assert_int_eq(crew_left(&before), WORKERS - 1);
+	ck_assert(is_in_crew(before.pid[1], &after));
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+	ck_assert_int_eq(crew_left(&before), 0);
+}
+END_TEST
+
+/* Another process with a worker's number is none; the state of another boot names nobody. */
+START_TEST(a_file_of_anybody_is_not_believed)
+{
+	struct crew before;
+
+	start("");
+	before = crew_of("web");
+	die();
+	ck_assert_int_eq(chmod(path_of("run/state"), 0644), 0);
+	file_write("log", "%s", "");
+	daemon_start();
+	WAIT_FOR(log_has("no file of ours alone"));
+	ck_assert_int_ne(daemon_wait(), 0);
+	ck_assert_int_eq(crew_left(&before), WORKERS);
+	ck_assert_int_eq(chmod(path_of("run/state"), 0600), 0);
+	rise();
+	ck_assert_int_eq(crew_left(&before), WORKERS);
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+}
+END_TEST
+
+START_TEST(workers_can_end_with_their_supervisor)
+{
+	struct crew before;
+
+	start("orphans = stop\n");
+	before = crew_of("web");
+	die();
+	WAIT_FOR(crew_left(&before) == 0);
+	rise();
+	WAIT_FOR(serving() == WORKERS);
+	EXPECT_STOP();
+}
+END_TEST
+
+START_TEST(stop_ends_those_that_were_left_behind)
+{
+	struct crew before;
+
+	start("");
+	before = crew_of("web");
+	die();
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "stop"), 0);
+	ck_assert(file_has("run.out", "no supervisor; 6 workers"));
+	ck_assert_int_eq(crew_left(&before), 0);
+	ck_assert(!file_exists("run/state"));
+	ck_assert(!file_exists("s"));
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "stop"), 69);
+}
+END_TEST
+
+START_TEST(death_during_a_reload_doubles_nobody)
+{
+	int port = start("");
+	struct load tcp = load_closed(load_port(port), "/", 3);
+
+	for (int i = 0; i < long_or_short(100, 5); i++) {
+		daemon_kill(SIGHUP);
+		WAIT_FOR(log_has("HUP from"));
+		nap_ms(i % 7);
+		die();
+		rise();
+		WAIT_FOR(serving() == WORKERS && present() == WORKERS);
+	}
+	load_end_without_loss(&tcp);
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+}
+END_TEST
+
 static Suite *adopt_suite(void)
 {
 	Suite *suite = suite_create("adopt");
@@ -167,6 +286,12 @@ static Suite *adopt_suite(void)
 	tcase_add_test(tests, those_of_another_configuration_are_replaced);
 	tcase_add_test(tests, a_death_in_the_middle_of_a_roll_keeps_the_sockets);
 	tcase_add_test(tests, an_address_that_is_wanted_otherwise_is_bound_anew);
+	tcase_add_test(tests, a_changed_configuration_rolls_out);
+	tcase_add_test(tests, who_ended_meanwhile_is_replaced);
+	tcase_add_test(tests, a_file_of_anybody_is_not_believed);
+	tcase_add_test(tests, workers_can_end_with_their_supervisor);
+	tcase_add_test(tests, stop_ends_those_that_were_left_behind);
+	tcase_add_test(tests, death_during_a_reload_doubles_nobody);
 	return suite;
 }
 

@@ -1,0 +1,24 @@
+#ifndef PREFORKD_ORPHANS_H
+#define PREFORKD_ORPHANS_H
+/* The workers that a supervisor left behind: found, verified, held by pidfds, ended. Floor 2. */
+#include <stdbool.h>
+#include <stddef.h>
+
+struct leavers;
+struct state;
+struct state_pool;
+
+/* By the state's file in the folder (path: for the log). NULL: there is none, or nobody of it
+ * lives; why it could not be read is logged. The caller frees it with state_free(), after
+ * orphans_forget(). */
+struct state *orphans_find(int dir_fd, const char *path);
+/* Opens the pidfds of the state's workers; ours: those that are no foreign ones are our children.
+ * How many there are. */
+size_t orphans_hold(struct state *state, bool ours);
+/* Asks them to leave; their pidfds become the leavers'. */
+void orphans_end_pool(struct leavers *leavers, struct state_pool *pool, const char *why);
+void orphans_end(struct leavers *leavers, struct state *state, const char *why);
+/* Closes the pidfds that nobody took. */
+void orphans_forget(struct state *state);
+
+#endif

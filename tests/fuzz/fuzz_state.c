@@ -1,0 +1,51 @@
+/*
+ * Any bytes as a saved state: what is accepted keeps its bounds, and written again it is the same
+ * state.
+ *
+ * clang -fsanitize=fuzzer,address,undefined, with src/state.c, src/errmsg.c and src/memory.c; seeds
+ * are in corpus/state.
+ */
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "errmsg.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_workers(const struct state_pool *pool)
+{
+	for (size_t i = 0; i < pool->worker_count; i++) {
+		must(pool->worker[i].pid > 1 && pool->worker[i].pidfd == -1);
+		must(pool->worker[i].slot >= 0 && pool->worker[i].state < WORKER_STATE_COUNT);
+		must(pool->worker[i].soft_signal >= 0 && pool->worker[i].soft_signal <= 64);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct errmsg err;
+	struct state *state = state_of_bytes((const char *)data, size, &err), *again;
+	size_t length;
+	char *bytes;
+
+	if (!state)
+		return 0;
+	for (size_t i = 0; i < state->pool_count; i++)
+		check_workers(&state->pool[i]);
+	bytes = state_to_bytes(state, &length);
+	must(bytes && length == size);
+	again = state_of_bytes(bytes, length, &err);
+	must(again != NULL);
+	state_free(again);
+	state_free(state);
+	free(bytes);
+	return 0;
+}
