@@ -23,6 +23,21 @@ static void install(const char *edit)
 		abort();
 }
 
+/* The program, but it is given the state of a version that is yet to come. */
+static void install_with_newer_state(void)
+{
+	char command[PATH_MAX + 16];
+
+	file_write("newer", "preforkd state 999\n");
+	file_write("newer.sh",
+		"#!/bin/sh\n"
+		"case $1 in --check-state*) exec %s --check-state=9 9<%s;; esac\n"
+		"exec %s \"$@\"\n",
+		original, path_of("newer"), original);
+	snprintf(command, sizeof(command), "cat %s -", path_of("newer.sh"));
+	install(command);
+}
+
 static int upgrades_done(void)
 {
 	return log_count(" upgraded: ");
@@ -111,7 +126,7 @@ START_TEST(a_program_that_cannot_go_on_changes_nothing)
 	upgrade_badly("Permission denied");
 	install("head -c 100");
 	upgrade_badly("/preforkd: exec: Exec format error");
-	install("sed 's/preforkd state /preforkd stale /'");
+	install_with_newer_state();
 	upgrade_badly("cannot read our state");
 	install("sh -c 'echo \"#!/bin/sh\"; echo exit 64'");
 	upgrade_badly("exits with status 64");
@@ -157,7 +172,7 @@ START_TEST(who_asks_for_it_is_answered)
 	before = crew_of("web");
 	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "upgrade"), 0);
 	ck_assert(file_has("run.out", "goes on with 6 workers"));
-	install("sed 's/preforkd state /preforkd stale /'");
+	install_with_newer_state();
 	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "upgrade"), 75);
 	after = crew_of("web");
 	ck_assert(same_crew(&before, &after));

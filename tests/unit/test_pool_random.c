@@ -28,8 +28,8 @@ static const char *const kinds[] = {
 	"max_workers = 6\nmin_spare_workers = 2\nstart_workers = 4\nready = scoreboard\n",
 	"max_workers = 5\nmin_spare_workers = 1\nspawn_interval = 700ms\nsignal_group = yes\n",
 	"max_workers = 4\nready = notify\nstart_timeout = 3s\nsurge = 2\nmax_requests = 30\n",
-	"max_workers = 3\nready = scoreboard\nmax_lifetime = 20s\nmax_lifetime_jitter = 10s\n"
-	"spawn_interval = 500ms\nsurge = 50%\n",
+	("max_workers = 3\nready = scoreboard\nmax_lifetime = 20s\nmax_lifetime_jitter = 10s\n"
+	 "spawn_interval = 500ms\nsurge = 50%\n"),
 	"max_workers = 2\ntimeout = 1s\ntimeout_signal = ABRT\nstop_signal = INT\n",
 	"max_workers = 3\ntimeout = 2s\nrequest_timeout = 1s\nmin_uptime = infinity\n",
 	"max_workers = 40\nready = scoreboard\nsurge = 10%\n",
