@@ -147,9 +147,13 @@ static bool make_room(struct client_link *link)
 
 static char *take_line(struct client_link *link)
 {
-	char *line = link->bytes + link->begin;
-	char *end = link->end > link->begin ? memchr(line, '\n', link->end - link->begin) : NULL;
+	char *line, *end;
 
+	/* There is no buffer before the first byte */
+	if (link->end == link->begin)
+		return NULL;
+	line = link->bytes + link->begin;
+	end = memchr(line, '\n', link->end - link->begin);
 	if (!end)
 		return NULL;
 	*end = '\0';

@@ -90,8 +90,9 @@ int resume_run(int fd, struct supervisor_options *options)
 	options->config_path = state->config_path;
 	options->log_level = state->log_level;
 	options->daemon = state->daemon;
-	options->found_limits = &limits;
-	options->passed = &passed;
+	/* They live as long as the supervisor, which runs in here. */
+	options->found_limits = &limits; /* cppcheck-suppress autoVariables */
+	options->passed = &passed;       /* cppcheck-suppress autoVariables */
 	options->resumed = state;
 	/* The log's file may be out of reach by now; that must not cost more than the log. */
 	if (log_target_open(options, settings, &err) < 0)
