@@ -15,7 +15,7 @@ static char original[PATH_MAX], copy[PATH_MAX];
 
 static void install(const char *edit)
 {
-	char command[6 * PATH_MAX];
+	char command[8 * PATH_MAX];
 
 	snprintf(command, sizeof(command), "%s <%s >%s.new && chmod 755 %s.new && mv %s.new %s",
 		edit, original, copy, copy, copy, copy);
