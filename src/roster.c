@@ -23,6 +23,14 @@ struct pool *roster_find(const struct supervisor *supervisor, const char *name)
 	return NULL;
 }
 
+bool roster_all(const struct supervisor *supervisor, bool (*is)(const struct pool *pool))
+{
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (!is(supervisor->pool[i]))
+			return false;
+	return true;
+}
+
 void roster_drop_removed(struct supervisor *supervisor)
 {
 	size_t kept = 0;

@@ -2,8 +2,7 @@
 #define PREFORKD_SUPERVISOR_H
 /*
  * The life of the daemon: starting, running, stopping. Owns the loop, the pools, the sockets, the
- * runtime folder. Watcher callbacks only record facts; once a loop turn, before it would sleep, the
- * supervisor acts on them (supervisor.c: signals, then pools, then its own phase). Floor 3.
+ * runtime folder. What it does while it runs is done in the turns of its loop (turn.h). Floor 3.
  */
 #include <ev.h>
 #include <stdbool.h>
