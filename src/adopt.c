@@ -112,7 +112,7 @@ static int take_number(const struct state_worker *worker, int number,
 	};
 	int fd = process_take_fd(worker->pidfd, number);
 
-	if (fd < 0 && errno != EBADF)
+	if (fd < 0 && errno != EBADF && errno != ESRCH)
 		*error = errno;
 	if (fd < 0 || listener_is(fd, &wanted))
 		return fd;
@@ -174,6 +174,11 @@ static bool in_the_way(
 	return false;
 }
 
+static bool is_there(const struct state_worker *worker)
+{
+	return worker->pidfd >= 0 && !process_ended(worker->pidfd);
+}
+
 /* Is a worker there that was started with it? */
 static bool is_held(const struct state *state, const struct settings *old, const char *name)
 {
@@ -182,7 +187,7 @@ static bool is_held(const struct state *state, const struct settings *old, const
 		const struct pool_settings *pool = settings_pool(old, from->name);
 
 		for (size_t j = 0; pool && j < from->worker_count; j++)
-			if (from->worker[j].pidfd >= 0 &&
+			if (is_there(&from->worker[j]) &&
 				from->worker[j].generation == from->generation &&
 				pool_settings_use(pool, name))
 				return true;

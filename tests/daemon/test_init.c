@@ -82,7 +82,11 @@ START_TEST(without_proc)
 	config(POOL "command = @worker@\n");
 	pid_t outside = start_in_namespace("mount -t tmpfs tmpfs /proc && " AS_1);
 
-	ck_assert_int_eq(program_wait(outside), 73);
+	const int status = program_wait(outside);
+
+	/* A sanitizer that looks for leaks at the end gives up without /proc. */
+	if (!file_has(WORDS, "LeakSanitizer has encountered a fatal error"))
+		ck_assert_int_eq(status, 73);
 	ck_assert(file_has(WORDS, "there is no /proc"));
 }
 END_TEST

@@ -310,7 +310,7 @@ START_TEST(a_pool_in_trouble_does_not_keep_another_from_rolling)
 
 	config(OK_AND_SICK, 1);
 	daemon_start();
-	WAIT_FOR(serving() == 2 && log_has("sick/0"));
+	WAIT_FOR(serving() == 2 && log_has("failure 1 in a row"));
 	old = crew_of("web");
 	config(OK_AND_SICK, 2);
 	reload_well();
