@@ -6,6 +6,7 @@
  */
 #include "prefork.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "inside.h"
@@ -24,8 +25,9 @@ static struct {
 	_Atomic char letter; /* the last busy state */
 } report = {.slot = PREFORK_SLOT_NONE, .letter = BUSY};
 
-/* This model needs no allocation at the first use in a thread. */
-static _Thread_local __attribute__((tls_model("initial-exec"))) volatile bool busy_here;
+/* This model needs no allocation at the first use in a thread. Atomic for signal handlers: between
+ * a look and a change one could do the same, and the thread would be counted twice. */
+static _Thread_local __attribute__((tls_model("initial-exec"))) _Atomic bool busy_here;
 
 int prefork_report_attach(void)
 {
@@ -71,10 +73,8 @@ void prefork_state(char state)
 	if (state < 0x21 || state > 0x7e || state == '.')
 		return;
 	report.letter = state;
-	if (!busy_here) {
-		busy_here = true;
+	if (!atomic_exchange(&busy_here, true))
 		report.busy_threads++;
-	}
 	publish_state();
 }
 
@@ -87,10 +87,8 @@ void prefork_busy(const char *note)
 
 void prefork_idle(void)
 {
-	if (busy_here) {
-		busy_here = false;
+	if (atomic_exchange(&busy_here, false))
 		report.busy_threads--;
-	}
 	publish_state();
 }
 
