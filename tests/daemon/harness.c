@@ -367,6 +367,8 @@ int harness_main(Suite *suite)
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);
+	if (getenv("PREFORKD_TEST_LONG"))
+		puts("form: thorough");
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -161,10 +161,11 @@ int unix_connect(const char *path, int type);
 const char *http_get(int port, const char *path);
 const char *http_exchange(int fd, const char *path); /* closes fd */
 
-/* --- control groups, version 1 (harness_files.c) --- */
+/* --- control groups of either version (harness_files.c) --- */
 /* Makes a group for this test: its folder, or NULL where that cannot be. Removed with the test. */
 const char *cgroup_make(const char *controller);
 bool cgroup_set(const char *group, const char *file, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+bool cgroup_freeze(const char *group, bool frozen);
 
 #endif

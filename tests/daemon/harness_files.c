@@ -241,11 +241,37 @@ void config(const char *format, ...)
 
 /* --- control groups --- */
 
-static const char *const controllers[] = {"pids", "freezer", "memory"};
+/* With the file that shows, in version 2, that the controller may be used here. */
+static const struct {
+	const char *name, *file;
+} controllers[] = {{"pids", "pids.max"}, {"freezer", "cgroup.freeze"}, {"memory", "memory.max"}};
+#define CONTROLLERS (int)(sizeof(controllers) / sizeof(controllers[0]))
+
+static bool is_version_2(void)
+{
+	return access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+}
 
 static void cgroup_path(char path[PATH_MAX], const char *controller)
 {
-	snprintf(path, PATH_MAX, "/sys/fs/cgroup/%s/%s", controller, strrchr(folder, '/') + 1);
+	const char *name = strrchr(folder, '/') + 1;
+
+	if (is_version_2())
+		snprintf(path, PATH_MAX, "/sys/fs/cgroup/%s", name);
+	else
+		snprintf(path, PATH_MAX, "/sys/fs/cgroup/%s/%s", controller, name);
+}
+
+static bool has_controller(const char *group, const char *controller)
+{
+	char path[PATH_MAX + 32];
+
+	for (int i = 0; i < CONTROLLERS; i++) {
+		snprintf(path, sizeof(path), "%s/%s", group, controllers[i].file);
+		if (strcmp(controllers[i].name, controller) == 0)
+			return !is_version_2() || access(path, F_OK) == 0;
+	}
+	return false;
 }
 
 const char *cgroup_make(const char *controller)
@@ -253,7 +279,18 @@ const char *cgroup_make(const char *controller)
 	static char path[PATH_MAX];
 
 	cgroup_path(path, controller);
-	return mkdir(path, 0755) == 0 ? path : NULL;
+	if (mkdir(path, 0755) < 0)
+		return NULL;
+	if (has_controller(path, controller))
+		return path;
+	rmdir(path);
+	return NULL;
+}
+
+bool cgroup_freeze(const char *group, bool frozen)
+{
+	return is_version_2() ? cgroup_set(group, "cgroup.freeze", "%d", frozen)
+			      : cgroup_set(group, "freezer.state", frozen ? "FROZEN" : "THAWED");
 }
 
 bool cgroup_set(const char *group, const char *file, const char *format, ...)
@@ -279,8 +316,8 @@ void cgroups_remove(void)
 {
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
-		cgroup_path(path, controllers[i]);
+	for (int i = 0; i < CONTROLLERS; i++) {
+		cgroup_path(path, controllers[i].name);
 		for (int tries = 0; tries < 100 && rmdir(path) < 0 && errno == EBUSY; tries++)
 			nap_ms(10);
 	}
@@ -291,5 +328,5 @@ void cgroups_thaw(void)
 	char path[PATH_MAX];
 
 	cgroup_path(path, "freezer");
-	cgroup_set(path, "freezer.state", "THAWED");
+	cgroup_freeze(path, false);
 }

@@ -263,7 +263,7 @@ START_TEST(fork_fails_by_a_pids_limit_and_all_are_back_soon_after_the_lift)
 	pid_t pids[MANY_WORKERS];
 
 	pids_group = cgroup_make("pids");
-	SKIP_UNLESS(pids_group, "no writable pids control group (version 1)");
+	SKIP_UNLESS(pids_group, "no writable pids control group");
 	config("[pool:web]\nmax_workers = 8\nmin_uptime = 20ms\ncommand = @worker@\n");
 	daemon_start_as(enter_pids_group, none);
 	WAIT_FOR(worker_count() == 8);
