@@ -19,6 +19,8 @@ static inline int test_main(Suite *suite)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	if (getenv("PREFORKD_TEST_LONG"))
+		puts("form: thorough");
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
