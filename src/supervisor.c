@@ -189,6 +189,8 @@ static int supervisor_open(
 	if (open_pools(supervisor, err) < 0)
 		return -1;
 	keeper_open(&supervisor->keeper);
+	/* Whoever comes after a death right after the first starts finds the workers by it. */
+	keeper_look(supervisor, attend(supervisor));
 	if (supervisor->resumed)
 		resume(supervisor);
 	return 0;
