@@ -190,7 +190,7 @@ static int supervisor_open(
 		return -1;
 	keeper_open(&supervisor->keeper);
 	/* Whoever comes after a death right after the first starts finds the workers by it. */
-	keeper_look(supervisor, attend(supervisor));
+	keeper_look(supervisor, supervisor->place.now(supervisor));
 	if (supervisor->resumed)
 		resume(supervisor);
 	return 0;
