@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -227,6 +229,119 @@ START_TEST(a_full_or_missing_socket_costs_nothing)
 }
 END_TEST
 
+/* Once there is room, in order; a stop makes the rest void. */
+START_TEST(what_it_must_hear_is_told_again)
+{
+	char ready[64];
+
+	snprintf(ready, sizeof(ready), "READY=1\nMAINPID=%d", (int)getpid());
+	open_here();
+	while (service_manager_forget(&manager, "x") == 0)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+	for (int i = 0; i < 10; i++)
+		service_manager_ready(&manager);
+	service_manager_reloading(&manager);
+	service_manager_ready(&manager);
+	ck_assert(ev_is_active(&manager.late_gap));
+	ev_invoke(loop, &manager.late_gap, EV_TIMER);
+	ck_assert_int_eq(manager.late_count, SERVICE_MANAGER_LATE);
+	while (*heard())
+		;
+	ev_invoke(loop, &manager.late_gap, EV_TIMER);
+	ck_assert(!ev_is_active(&manager.late_gap));
+	ck_assert_str_eq(heard(), ready);
+	ck_assert_str_eq(heard(), ready);
+	ck_assert_ptr_nonnull(strstr(heard(), "RELOADING=1\nMONOTONIC_USEC="));
+	ck_assert_str_eq(heard(), ready);
+	ck_assert_str_eq(heard(), "");
+	while (service_manager_forget(&manager, "x") == 0)
+		;
+	service_manager_ready(&manager);
+	service_manager_stopping(&manager);
+	while (*heard())
+		;
+	ev_invoke(loop, &manager.late_gap, EV_TIMER);
+	ck_assert_str_eq(heard(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=15000000");
+	ck_assert_str_eq(heard(), "");
+}
+END_TEST
+
+/* The next message with its only descriptor, or none (-1). */
+static const char *heard_with(int *fd)
+{
+	static char text[512];
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} rights = {.bytes = {0}};
+	struct iovec bytes = {.iov_base = text, .iov_len = sizeof(text) - 1};
+	struct msghdr message = {.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = rights.bytes,
+		.msg_controllen = sizeof(rights.bytes)};
+	ssize_t length = recvmsg(listener, &message, MSG_CMSG_CLOEXEC);
+
+	*fd = -1;
+	text[length < 0 ? 0 : length] = '\0';
+	if (CMSG_FIRSTHDR(&message)) {
+		ck_assert_uint_eq(rights.header.cmsg_len, CMSG_LEN(sizeof(*fd)));
+		memcpy(fd, CMSG_DATA(&rights.header), sizeof(*fd));
+	}
+	return text;
+}
+
+START_TEST(a_descriptor_is_stored_and_forgotten)
+{
+	struct stat here, there;
+	int fd;
+
+	service_manager_open(&manager, loop);
+	ck_assert_int_eq(service_manager_store(&manager, "preforkd/web", 0, true), -1);
+	service_manager_close(&manager);
+	open_here();
+	ck_assert_int_eq(fstat(listener, &here), 0);
+	ck_assert_int_eq(service_manager_store(&manager, "preforkd/web", listener, true), 0);
+	ck_assert_int_eq(service_manager_store(&manager, "preforkd/udp", listener, false), 0);
+	ck_assert_int_eq(service_manager_forget(&manager, "preforkd/web"), 0);
+	ck_assert_str_eq(heard_with(&fd), "FDSTORE=1\nFDNAME=preforkd/web");
+	ck_assert_int_eq(fstat(fd, &there), 0);
+	ck_assert(there.st_ino == here.st_ino);
+	close(fd);
+	ck_assert_str_eq(heard_with(&fd), "FDSTORE=1\nFDPOLL=0\nFDNAME=preforkd/udp");
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_str_eq(heard_with(&fd), "FDSTOREREMOVE=1\nFDNAME=preforkd/web");
+	ck_assert_int_eq(fd, -1);
+}
+END_TEST
+
+START_TEST(it_is_waited_for_but_not_for_ever)
+{
+	pid_t pid;
+	int fd;
+
+	service_manager_open(&manager, loop);
+	ck_assert(!service_manager_wait(&manager, 60000)); /* nobody is there */
+	service_manager_close(&manager);
+	open_here();
+	ck_assert(!service_manager_wait(&manager, 20));
+	ck_assert_str_eq(heard_with(&fd), "BARRIER=1");
+	close(fd);
+	pid = fork();
+	if (pid == 0) {
+		usleep(20000);
+		heard_with(&fd);
+		_exit(0);
+	}
+	ck_assert(service_manager_wait(&manager, 60000));
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	while (service_manager_forget(&manager, "x") == 0)
+		;
+	ck_assert(!service_manager_wait(&manager, 60000));
+}
+END_TEST
+
 #define OURS "ours"
 
 static const struct {
@@ -296,6 +411,9 @@ int main(void)
 	tcase_add_test(tcase, a_status_is_told_once);
 	tcase_add_test(tcase, a_status_is_one_line);
 	tcase_add_test(tcase, a_full_or_missing_socket_costs_nothing);
+	tcase_add_test(tcase, what_it_must_hear_is_told_again);
+	tcase_add_test(tcase, a_descriptor_is_stored_and_forgotten);
+	tcase_add_test(tcase, it_is_waited_for_but_not_for_ever);
 	tcase_add_loop_test(tcase, watchdog, 0, (int)(sizeof(watchdogs) / sizeof(*watchdogs)));
 	tcase_add_test(tcase, a_loop_that_turns_feeds_the_watchdog);
 	suite_add_tcase(suite, tcase);
