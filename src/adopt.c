@@ -42,10 +42,18 @@ static bool end_is_asked_for(void)
 }
 
 /* They hold what we need, so there is nothing else to do meanwhile. */
-static void wait_for(struct leavers *leavers)
+static void wait_for(const struct supervisor *supervisor, struct leavers *leavers)
 {
-	if (leavers->count > 0)
+	const int64_t now_ms = sys_now_ms();
+	int64_t longest_ms = 0;
+
+	for (size_t i = 0; i < leavers->count; i++)
+		if (leavers->leaver[i].kill_at - now_ms > longest_ms)
+			longest_ms = leavers->leaver[i].kill_at - now_ms;
+	if (leavers->count > 0) {
+		service_manager_starting(&supervisor->manager, longest_ms);
 		leavers_wait(leavers, end_is_asked_for);
+	}
 	leavers_free(leavers);
 }
 
@@ -79,7 +87,7 @@ void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 	if (settings->preforkd.orphans != ORPHANS_STOP)
 		return;
 	orphans_end(&leavers, state, "orphans = stop");
-	wait_for(&leavers);
+	wait_for(supervisor, &leavers);
 	adopt_forget(supervisor);
 }
 
@@ -111,10 +119,11 @@ static int take_number(const struct state_worker *worker, int number,
 		.v6only = socket->v6only,
 	};
 	int fd = process_take_fd(worker->pidfd, number);
+	struct errmsg reason;
 
 	if (fd < 0 && errno != EBADF && errno != ESRCH)
 		*error = errno;
-	if (fd < 0 || listener_is(fd, &wanted))
+	if (fd < 0 || listener_is(fd, &wanted, &reason))
 		return fd;
 	sys_close(fd);
 	return -1;
@@ -226,6 +235,7 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 {
 	struct passed_sockets *passed = supervisor->options->passed;
 	bool wanted = settings_socket(new, socket->name) != NULL;
+	const bool stored = passed_sockets_has_past(passed, socket->name);
 	struct listener_past past = {.fd = socket->fd,
 		.known = true,
 		.passed = socket->passed,
@@ -235,9 +245,9 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 	int error = 0;
 	bool had;
 
-	if (past.fd < 0 && !is_passed(passed, socket->name))
+	if (past.fd < 0 && !stored && !is_passed(passed, socket->name))
 		past.fd = take_from_worker(supervisor->past, old, socket->name, &error);
-	had = past.fd >= 0 || is_passed(passed, socket->name);
+	had = past.fd >= 0 || stored || is_passed(passed, socket->name);
 	/* Those who were looked at and were started without it do not have it. */
 	if (!had && error == ENOENT && !is_held(supervisor->past, old, socket->name)) {
 		free(past.path);
@@ -254,7 +264,7 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 		/* It would be in the way of what is to be bound. */
 		wanted = wanted && past.fd < 0;
 	}
-	if (had && wanted)
+	if (had && wanted && !stored)
 		passed_sockets_add_past(passed, socket->name, &past);
 	else
 		let_go(&past);
@@ -274,7 +284,7 @@ void adopt_sockets(struct supervisor *supervisor, const struct settings *setting
 	for (size_t i = 0; !old && i < state->pool_count; i++)
 		orphans_end_pool(
 			&leavers, &state->pool[i], "its configuration cannot be read any more");
-	wait_for(&leavers);
+	wait_for(supervisor, &leavers);
 }
 
 /* --- pools --- */

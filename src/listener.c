@@ -64,11 +64,13 @@ static int verify_passed(
 	return 0;
 }
 
-bool listener_is(int fd, const struct listener_settings *settings)
+bool listener_is(int fd, const struct listener_settings *settings, struct errmsg *err)
 {
-	struct errmsg reason;
+	char *where = address_format(&settings->listen);
+	const bool is = verify_passed(fd, settings, where, err) == 0;
 
-	return verify_passed(fd, settings, "", &reason) == 0;
+	free(where);
+	return is;
 }
 
 static int take_passed(struct listener *listener, const struct listener_settings *settings, int fd,

@@ -46,8 +46,8 @@ struct listener_past {
  * passed descriptor stays the caller's then. */
 int listener_open(struct listener *listener, const struct listener_settings *settings,
 	int passed_fd, struct errmsg *err);
-/* Is it one of this kind and address that listens? */
-bool listener_is(int fd, const struct listener_settings *settings);
+/* Is it one of this kind and address that listens? false with the reason. */
+bool listener_is(int fd, const struct listener_settings *settings, struct errmsg *err);
 /* Takes one over after verifying that it is what the settings say, its file with it. -1 with the
  * reason; the descriptor stays the caller's then. */
 int listener_take_up(struct listener *listener, const struct listener_settings *settings,
@@ -58,7 +58,8 @@ int listener_change(
 	struct listener *listener, const struct listener_settings *settings, struct errmsg *err);
 void listener_close(struct listener *listener);
 
-/* The sockets that systemd passed to us (sd_listen_fds(3)). Read once at start, then taken out of
+/* The sockets that systemd passed to us (sd_listen_fds(3)), those that it stored for us among them
+ * (stored_name.h tells them apart). Read once at start, then taken out of
  * the environment; descriptors are made CLOEXEC. */
 struct passed_sockets {
 	int count;
@@ -76,11 +77,12 @@ int passed_sockets_take(struct passed_sockets *passed, const char *name);
  * descriptor (-1) tells of a passed one that it was ours. */
 void passed_sockets_add_past(
 	struct passed_sockets *passed, const char *name, const struct listener_past *past);
+bool passed_sockets_has_past(const struct passed_sockets *passed, const char *name);
 /* The one of this name, now the caller's with its path; false: there is none. */
 bool passed_sockets_take_past(
 	struct passed_sockets *passed, const char *name, struct listener_past *past);
 /* Closes what nobody took, and removes the files of those that were ours; returns how many of the
- * passed ones. */
+ * passed ones, without those that an earlier supervisor had stored. */
 int passed_sockets_free(struct passed_sockets *passed);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "stored_name.h"
 
 #define FIRST_PASSED 3
 
@@ -103,6 +104,14 @@ void passed_sockets_add_past(
 	passed->past_count++;
 }
 
+bool passed_sockets_has_past(const struct passed_sockets *passed, const char *name)
+{
+	for (int i = 0; i < passed->past_count; i++)
+		if (passed->past[i].fd >= 0 && strcmp(passed->past_name[i], name) == 0)
+			return true;
+	return false;
+}
+
 bool passed_sockets_take_past(
 	struct passed_sockets *passed, const char *name, struct listener_past *past)
 {
@@ -148,7 +157,7 @@ int passed_sockets_free(struct passed_sockets *passed)
 	for (i = 0; i < passed->count; i++) {
 		if (passed->fd[i] >= 0) {
 			close(passed->fd[i]);
-			unwanted++;
+			unwanted += !stored_name_is(passed->name[i]);
 		}
 		free(passed->name[i]);
 	}

@@ -221,6 +221,7 @@ static void put_into_force(struct supervisor *supervisor, struct prepared *prepa
 	swap_pidfile(supervisor, prepared);
 	for (size_t i = 0; i < prepared->count; i++)
 		apply_change(&prepared->change[i], supervisor, prepared->configuration);
+	fd_store_sync(supervisor);
 	reload->state = RELOAD_ROLLING;
 	reload->begun_ms = now_ms;
 }
@@ -255,6 +256,7 @@ static void end(struct supervisor *supervisor, enum reload_state state, int64_t 
 	reload->ended_at = (int64_t)time(NULL);
 	reload->took_ms = now_ms - reload->begun_ms;
 	forget_old(reload);
+	fd_store_sync(supervisor);
 	if (state == RELOAD_DONE)
 		log_notice(
 			NULL, "%s done in %.3g s", reload->action, (double)reload->took_ms / 1000);
@@ -353,6 +355,7 @@ static void begin(struct supervisor *supervisor, int64_t now_ms)
 	reload->action = reload->asked_kind == RELOAD_ALL ? "reload" : "reconfigure";
 	reload->pool = NULL;
 	reload->begun_ms = now_ms;
+	fd_store_settle(supervisor);
 	if (prepare(&prepared, supervisor, reload->asked_kind, &reload->reason) == 0)
 		put_into_force(supervisor, &prepared, now_ms);
 	else

@@ -123,16 +123,22 @@ static int open_configuration(
 {
 	int saved, unused;
 
+	fd_store_take(supervisor, settings);
 	adopt_sockets(supervisor, settings);
 	supervisor->configuration =
 		configuration_open(settings, NULL, supervisor->options->passed, err);
 	saved = errno;
+	if (!supervisor->configuration)
+		fd_store_refuse(supervisor);
 	unused = passed_sockets_free(supervisor->options->passed);
 	if (unused > 0)
 		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",
 			unused);
 	errno = saved;
-	return supervisor->configuration ? 0 : -1;
+	if (!supervisor->configuration)
+		return -1;
+	fd_store_sync(supervisor);
+	return 0;
 }
 
 /* The page needs the control server's answers, but not its socket. */
@@ -179,12 +185,13 @@ static int supervisor_open(
 	if (turn_open(supervisor, err) < 0 || open_runtime_dir(supervisor, settings, err) < 0 ||
 		open_pidfile(supervisor, settings, err) < 0)
 		return -1;
+	service_manager_open(&supervisor->manager, supervisor->loop);
+	fd_store_open(supervisor);
 	adopt_find(supervisor, settings);
 	if (open_configuration(supervisor, settings, err) < 0 ||
 		open_reports(supervisor, err) < 0 || control_handler_open(supervisor, err) < 0 ||
 		open_http(supervisor, err) < 0)
 		return -1;
-	service_manager_open(&supervisor->manager, supervisor->loop);
 	make_place(supervisor);
 	if (open_pools(supervisor, err) < 0)
 		return -1;
@@ -211,6 +218,7 @@ static void leave_alone(struct supervisor *supervisor)
 
 static void supervisor_close(struct supervisor *supervisor)
 {
+	fd_store_close(supervisor);
 	service_manager_close(&supervisor->manager);
 	keeper_close(supervisor, roster_all(supervisor, pool_empty));
 	http_process_close(&supervisor->http);
@@ -260,6 +268,7 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 		.pidfile = {.fd = -1},
 		.reports = {.read_fd = -1, .write_fd = -1},
 		.signals = {.fd = -1},
+		.manager = {.fd = -1},
 		.unlisted_log = {.interval_ms = UNLISTED_LOG_MS},
 	};
 	int status;

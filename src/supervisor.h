@@ -14,6 +14,7 @@
 #include "ending.h"
 #include "events.h"
 #include "errmsg.h"
+#include "fd_store.h"
 #include "http_process.h"
 #include "keeper.h"
 #include "leavers.h"
@@ -82,6 +83,7 @@ struct supervisor {
 	struct control_waits waits;
 	struct http_process http;
 	struct service_manager manager;
+	struct fd_store store;
 
 	struct runtime_dir runtime_dir;
 	struct pidfile pidfile;

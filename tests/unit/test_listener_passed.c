@@ -69,6 +69,23 @@ static int names(void)
 	return 0;
 }
 
+/* Counted while they are there, but nobody takes them by a section's name, nor misses them. */
+static int stored_ones(void)
+{
+	struct passed_sockets passed;
+
+	open_up_to(3);
+	set_number("LISTEN_FDS", 3);
+	setenv("LISTEN_FDNAMES", "web:preforkd/web:preforkd/x/y", 1);
+	passed_sockets_read(&passed);
+	DEMAND(passed.count == 3);
+	DEMAND(passed_sockets_take(&passed, "web") == 3);
+	DEMAND(passed_sockets_take(&passed, "web") == -1);
+	DEMAND(passed_sockets_free(&passed) == 0);
+	DEMAND(fcntl(4, F_GETFD) == -1 && fcntl(5, F_GETFD) == -1);
+	return 0;
+}
+
 static int without_names(void)
 {
 	struct passed_sockets passed;
@@ -143,8 +160,8 @@ static int noise(void)
 	return 0;
 }
 
-static int (*const checks[])(void) = {
-	names, without_names, fewer_names, another_process, more_than_there_are, noise};
+static int (*const checks[])(void) = {names, stored_ones, without_names, fewer_names,
+	another_process, more_than_there_are, noise};
 
 START_TEST(what_is_passed)
 {
