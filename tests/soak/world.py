@@ -56,7 +56,8 @@ POOLS = {
             "max_workers = 3\nmax_lifetime = 60s\nmax_lifetime_jitter = 60s\n",
     "jobs": "command = {build}/examples/jobs/worker\nsockets = jobs\nready = scoreboard\nmax_workers = 3\n"
             "max_requests = 500\nmax_requests_jitter = 500\n",
-    "harm": "command = sleep 86400\nmax_workers = 3\n",
+    # Not ready = auto: noise in a state's place would be demanded of all from then on
+    "harm": "command = sleep 86400\nready = alive\nmax_workers = 3\n",
     "crash": "command = sh -c 'test ! -e {folder}/crash && exec sleep 86400'\nmax_workers = 2\n",
     "extra": "command = sleep 86400\nmax_workers = 2\n",
 }
