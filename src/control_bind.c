@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,25 +72,46 @@ static int bind_file(int fd, const struct control_path *where,
 	return 0;
 }
 
+/* The file that bind() made, without following anything; a descriptor (O_PATH), -1: something else
+ * stands there. */
+static int look_at_file(struct control_bound *bound, const struct control_path *where, mode_t *mode)
+{
+	int file = openat(where->dir_fd, where->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat made;
+
+	if (file < 0)
+		return -1;
+	if (fstat(file, &made) == 0 && S_ISSOCK(made.st_mode) && made.st_nlink == 1) {
+		bound->dev = made.st_dev;
+		bound->ino = made.st_ino;
+		*mode = made.st_mode & MODE_BITS;
+		return file;
+	}
+	close(file);
+	errno = EEXIST;
+	return -1;
+}
+
 /* Group and mode of the file that was just made; the group first, since chown may take bits away.
  */
 static int set_file(struct control_bound *bound, const struct control_path *where,
 	const struct control_settings *settings, struct errmsg *err)
 {
-	struct stat made;
+	char by_descriptor[64];
+	mode_t mode;
+	int file = look_at_file(bound, where, &mode);
+	int result = 0;
 
-	if (fstatat(where->dir_fd, where->name, &made, AT_SYMLINK_NOFOLLOW) < 0)
-		return errmsg_errno(err, "%s", settings->path);
-	bound->dev = made.st_dev;
-	bound->ino = made.st_ino;
-	if (settings->group != (gid_t)-1 && settings->group != made.st_gid &&
-		fchownat(where->dir_fd, where->name, (uid_t)-1, settings->group,
-			AT_SYMLINK_NOFOLLOW) < 0)
-		return errmsg_errno(err, "%s: cannot change the group", settings->path);
-	if ((made.st_mode & MODE_BITS) != settings->mode &&
-		fchmodat(where->dir_fd, where->name, settings->mode, 0) < 0)
-		return errmsg_errno(err, "%s: cannot change the mode", settings->path);
-	return 0;
+	if (file < 0)
+		return errmsg_errno(err, "%s: the new socket's file was replaced", settings->path);
+	snprintf(by_descriptor, sizeof(by_descriptor), "/proc/self/fd/%d", file);
+	if (settings->group != (gid_t)-1 &&
+		fchownat(file, "", (uid_t)-1, settings->group, AT_EMPTY_PATH) < 0)
+		result = errmsg_errno(err, "%s: cannot change the group", settings->path);
+	else if (mode != settings->mode && chmod(by_descriptor, settings->mode) < 0)
+		result = errmsg_errno(err, "%s: cannot change the mode", settings->path);
+	close(file);
+	return result;
 }
 
 static int bind_and_listen(struct control_bound *bound, const struct control_path *where,

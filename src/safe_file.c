@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "safe_path.h"
 
 #define TRIES     100 /* files that come and go under us */
 #define GROUP_TOO (S_IWGRP | S_IWOTH)
@@ -40,6 +41,7 @@ static int refuse(int error, struct errmsg *err, const char *path, const char *w
 int safe_file_open_parent(const char *path, const char **name, struct errmsg *err)
 {
 	const char *slash = strrchr(path, '/');
+	struct errmsg why = {""};
 	char parent[PATH_MAX];
 	int fd;
 
@@ -50,9 +52,9 @@ int safe_file_open_parent(const char *path, const char **name, struct errmsg *er
 		return refuse(ENAMETOOLONG, err, path, "is too long");
 	snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(*name - path) : 1,
 		slash ? path : ".");
-	fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = safe_path_open_folder(parent, &why);
 	if (fd < 0)
-		return errmsg_errno(err, "%s: cannot open its folder", path);
+		return errmsg_set(err, "%s: %s", path, why.text);
 	return fd;
 }
 

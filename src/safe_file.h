@@ -19,7 +19,8 @@ int safe_file_open_append(const char *path, uid_t uid, gid_t gid, struct errmsg 
  * a folder that all may write (/tmp). path is absolute. A descriptor of it (O_PATH is not used), or
  * -1 with the reason and errno. */
 int safe_file_open_dir(const char *path, struct errmsg *err);
-/* The folder of a file (O_PATH, for the *at() calls); *name is the last component, in `path`. */
+/* The folder of a file (O_PATH, for the *at() calls); *name is the last component, in `path`. A
+ * link that a stranger made leads only to folders of his own. */
 int safe_file_open_parent(const char *path, const char **name, struct errmsg *err);
 
 /* What a lock's file says about its holder: its first line, safe to print; maybe empty. */

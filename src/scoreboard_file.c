@@ -18,6 +18,7 @@
 
 #include "errmsg.h"
 #include "memory.h"
+#include "safe_file.h"
 #include "sys.h"
 
 #define TEMPORARY_NAME_BYTES  40
@@ -50,30 +51,17 @@ static bool name_leads_to(const struct scoreboard_file *file, const struct stat 
 	       is_same_file(&found, status);
 }
 
-static int open_folder(const char *path, const char *name)
-{
-	char *folder = memory_copy_string(path);
-	int fd;
-
-	folder[name - path] = '\0';
-	fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(folder);
-	return fd;
-}
-
 int scoreboard_file_init(
 	struct scoreboard_file *file, const char *path, uid_t uid, gid_t gid, struct errmsg *err)
 {
-	const char *slash;
+	struct errmsg why = {""};
 
 	*file = (struct scoreboard_file){
 		.path = memory_copy_string(path), .fd = -1, .uid = uid, .gid = gid};
-	slash = strrchr(file->path, '/');
-	file->name = slash ? slash + 1 : file->path;
-	file->dir_fd = open_folder(file->path, file->name);
+	file->dir_fd = safe_file_open_parent(file->path, &file->name, &why);
 	if (file->dir_fd >= 0)
 		return 0;
-	errmsg_errno(err, "the folder of the scoreboard %s", path);
+	errmsg_set(err, "the scoreboard's folder: %s", why.text);
 	free(file->path);
 	return -1;
 }

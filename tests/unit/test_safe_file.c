@@ -114,6 +114,38 @@ START_TEST(append_refuses_other_kinds)
 }
 END_TEST
 
+/* On the way to it: our own are followed, also several; a stranger's to folders of his alone. */
+START_TEST(append_by_way_of_links)
+{
+	static const char *const good[] = {"real/log", "link/log", "again/log", "up/real/log"};
+	int fd;
+
+	ck_assert_int_eq(mkdir(test_path(&dir, "real"), 0755), 0);
+	ck_assert_int_eq(symlink("real", test_path(&dir, "link")), 0);
+	ck_assert_int_eq(symlink(test_path(&dir, "link//"), test_path(&dir, "again")), 0);
+	ck_assert_int_eq(symlink("real/..", test_path(&dir, "up")), 0);
+	ck_assert_int_eq(symlink("round", test_path(&dir, "round")), 0);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		fd = append(test_path(&dir, good[i]));
+		ck_assert_msg(fd >= 0, "%s", err.text);
+		close(fd);
+	}
+	check_refused(test_path(&dir, "round/log"), ELOOP, "folder");
+	check_refused(test_path(&dir, "link/log/log"), ENOTDIR, "folder");
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(lchown(test_path(&dir, "link"), NOBODY, NOBODY), 0);
+	check_refused(test_path(&dir, "link/log"), EPERM, "belongs to user 65534");
+	check_refused(test_path(&dir, "again/log"), EPERM, "belongs to user 65534");
+	ck_assert_int_eq(chown(test_path(&dir, "real"), NOBODY, NOBODY), 0);
+	fd = append(test_path(&dir, "again/log"));
+	ck_assert_msg(fd >= 0, "%s", err.text);
+	close(fd);
+	ck_assert_int_eq(lchown(test_path(&dir, "again"), 65533, 65533), 0);
+	check_refused(test_path(&dir, "again/log"), EPERM, "a link on the way");
+}
+END_TEST
+
 START_TEST(append_waits_for_no_fifo)
 {
 	const char *path = test_path(&dir, "fifo");
@@ -297,6 +329,7 @@ static Suite *safe_file_suite(void)
 	tcase_add_test(tcase, append_in_the_working_folder);
 	tcase_add_test(tcase, append_refuses_links);
 	tcase_add_test(tcase, append_refuses_other_kinds);
+	tcase_add_test(tcase, append_by_way_of_links);
 	tcase_add_test(tcase, append_waits_for_no_fifo);
 	tcase_add_test(tcase, append_to_a_device);
 	tcase_add_test(tcase, append_and_owners);
