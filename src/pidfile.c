@@ -1,19 +1,50 @@
 /*
  * The pid file. It may lie in a folder that others can write, so it is opened with suspicion and
- * removed only while the name still stands for the file that we hold. Its content is written over
- * and then cut: there is no moment in which a reader finds it empty.
+ * removed only while the name still stands for the file that we hold. Everybody may read it once it
+ * is written, and who can read a file can lock it: a lock counts only while one of us can hold it.
+ * Until then it is empty, so that it names nobody else.
  */
 #include "pidfile.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "errmsg.h"
 #include "memory.h"
 #include "safe_file.h"
+
+#define MODE_EMPTY   0600
+#define MODE_WRITTEN 0644
+
+/* One that just starts has not written its pid yet. */
+static bool can_be_one_of_us(const struct safe_file_holder *holder)
+{
+	char path[64];
+	struct stat process;
+
+	if (!holder->text[0])
+		return true;
+	snprintf(path, sizeof(path), "/proc/%ld", strtol(holder->text, NULL, 10));
+	return stat(path, &process) == 0 && (process.st_uid == 0 || process.st_uid == geteuid());
+}
+
+static int lock(int dir_fd, const char *name, struct safe_file_holder *holder, struct errmsg *err)
+{
+	int fd = safe_file_open_locked(dir_fd, name, MODE_EMPTY, holder, err);
+
+	/* a stranger who waited for it until its owner died: he may keep that file */
+	if (fd < 0 && errno == EWOULDBLOCK && !can_be_one_of_us(holder) &&
+		unlinkat(dir_fd, name, 0) == 0)
+		fd = safe_file_open_locked(dir_fd, name, MODE_EMPTY, holder, err);
+	if (fd >= 0 && ftruncate(fd, 0) == 0)
+		fchmod(fd, MODE_EMPTY);
+	return fd;
+}
 
 int pidfile_open(struct pidfile *file, const char *path, struct errmsg *err)
 {
@@ -28,7 +59,7 @@ int pidfile_open(struct pidfile *file, const char *path, struct errmsg *err)
 	dir_fd = safe_file_open_parent(path, &name, &why);
 	if (dir_fd < 0)
 		return errmsg_set(err, "pid_file %s", why.text);
-	file->fd = safe_file_open_locked(dir_fd, name, 0644, &holder, &why);
+	file->fd = lock(dir_fd, name, &holder, &why);
 	saved = errno;
 	close(dir_fd);
 	errno = saved;
@@ -59,6 +90,8 @@ int pidfile_write(struct pidfile *file, struct errmsg *err)
 		errno = ENOSPC;
 	if (written < length || ftruncate(file->fd, length) < 0)
 		return errmsg_errno(err, "pid_file %s: cannot write it", file->path);
+	if (fchmod(file->fd, MODE_WRITTEN) < 0)
+		return errmsg_errno(err, "pid_file %s: cannot set its mode", file->path);
 	return 0;
 }
 

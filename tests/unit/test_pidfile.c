@@ -2,6 +2,7 @@
 #include "pidfile.h"
 
 #include <errno.h>
+#include <sys/file.h>
 
 #include "errmsg.h"
 #include "test_files.h"
@@ -31,6 +32,14 @@ static void check_content(const char *path, const char *wanted)
 	ck_assert_str_eq(text, wanted);
 }
 
+static void check_mode(const char *path, mode_t wanted)
+{
+	struct stat status;
+
+	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_uint_eq(status.st_mode & 07777, wanted);
+}
+
 START_TEST(life)
 {
 	const char *path = test_path(&dir, "pid");
@@ -39,12 +48,14 @@ START_TEST(life)
 	snprintf(wanted, sizeof(wanted), "%ld\n", (long)getpid());
 	test_write_file(path, "4194304 and an old longer content\n");
 	ck_assert_int_eq(pidfile_open(&file, path, &err), 0);
-	check_content(path, "4194304 and an old longer content\n");
+	check_content(path, "");
+	check_mode(path, 0600);
 	ck_assert_int_eq(fcntl(file.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	ck_assert_int_eq(pidfile_write(&file, &err), 0);
 	check_content(path, wanted);
 	ck_assert_int_eq(pidfile_write(&file, &err), 0);
 	check_content(path, wanted);
+	check_mode(path, 0644);
 	pidfile_close(&file);
 	ck_assert_int_eq(access(path, F_OK), -1);
 	ck_assert_ptr_null(file.path);
@@ -77,6 +88,29 @@ START_TEST(a_second_one)
 	pidfile_close(&file);
 	ck_assert_int_eq(pidfile_open(&second, path, &err), 0);
 	pidfile_close(&second);
+}
+END_TEST
+
+/* Who can read a file can lock it, and keep it so when its owner has died. */
+START_TEST(locked_by_a_stranger)
+{
+	const char *path = test_path(&dir, "pid");
+	int lock_fd;
+
+	test_write_file(path, "4194305\n");
+	lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+	ck_assert_int_eq(pidfile_open(&file, path, &err), 0);
+	ck_assert_int_eq(pidfile_write(&file, &err), 0);
+	pidfile_close(&file);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	close(lock_fd);
+	/* one of us that has not written its pid */
+	test_write_file(path, "");
+	lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+	ck_assert_int_eq(pidfile_open(&file, path, &err), -1);
+	close(lock_fd);
 }
 END_TEST
 
@@ -139,6 +173,7 @@ static Suite *pidfile_suite(void)
 	tcase_add_test(tcase, life);
 	tcase_add_test(tcase, none_wanted);
 	tcase_add_test(tcase, a_second_one);
+	tcase_add_test(tcase, locked_by_a_stranger);
 	tcase_add_test(tcase, replaced_by_somebody);
 	tcase_add_test(tcase, hostile_folder);
 	tcase_add_test(tcase, no_folder);
