@@ -21,6 +21,8 @@
 
 #define MODE_BITS  07777
 #define ALL_RIGHTS 0777
+/* of a name beside: PATH.0123abcd */
+#define NAME_DIGITS 8
 
 /* The kernel takes the umask off a socket file's 0777, so the file is born with exactly `mode`. */
 static int bind_file(int fd, const char *path, mode_t mode)
@@ -96,7 +98,7 @@ static char *name_beside(const char *path)
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random = (unsigned)getpid();
-	name = memory_format("%s.%08x", path, random);
+	name = memory_format("%s.%0*x", path, NAME_DIGITS, random);
 	if (strlen(name) < sizeof(((struct sockaddr_un *)0)->sun_path))
 		return name;
 	free(name);
@@ -284,12 +286,31 @@ void listener_unix_unlink(const struct listener *listener)
 		unlink(listener->path);
 }
 
+/* Also by another way, such as /var/run and /run. */
+static bool same_path(const char *own, const char *path)
+{
+	struct stat a, b;
+
+	return !strcmp(own, path) || (!stat(own, &a) && !stat(path, &b) && same_file(&a, &b));
+}
+
+/* One that was put over a stale file was bound to name_beside(), and says so for ever. */
+static bool cut_name_beside(char *own)
+{
+	char *end = strrchr(own, '.');
+
+	if (!end || strlen(end + 1) != NAME_DIGITS ||
+		strspn(end + 1, "0123456789abcdef") != NAME_DIGITS)
+		return false;
+	*end = '\0';
+	return true;
+}
+
 bool listener_unix_matches(int fd, const struct address *address)
 {
 	struct sockaddr_un own = {.sun_family = AF_UNSPEC};
 	socklen_t bytes = sizeof(own);
 	char path[sizeof(own.sun_path) + 1] = "";
-	struct stat a, b;
 	size_t length;
 
 	if (getsockname(fd, (struct sockaddr *)&own, &bytes) || own.sun_family != AF_UNIX)
@@ -305,8 +326,6 @@ bool listener_unix_matches(int fd, const struct address *address)
 		       !memcmp(path + 1, address->path, length - 1);
 	if (!path[0])
 		return false;
-	if (!strcmp(path, address->path))
-		return true;
-	/* by another way, such as /var/run and /run */
-	return !stat(path, &a) && !stat(address->path, &b) && same_file(&a, &b);
+	return same_path(path, address->path) ||
+	       (cut_name_beside(path) && same_path(path, address->path));
 }

@@ -192,6 +192,43 @@ START_TEST(who_asks_for_it_is_answered)
 }
 END_TEST
 
+/* Everybody died, so the next supervisor found a socket's file that was nobody's. */
+START_TEST(a_socket_that_replaced_a_stale_one_goes_along)
+{
+	struct load local;
+	struct crew before, after, near;
+
+	start("", "");
+	before = crew_of("web");
+	near = crew_of("near");
+	daemon_kill(SIGKILL);
+	daemon_wait();
+	for (int i = 0; i < near.count; i++)
+		kill(near.pid[i], SIGKILL);
+	WAIT_FOR(crew_left(&near) == 0);
+	file_write("log", "%s", "");
+	daemon_start();
+	WAIT_FOR(log_count(": started, generation") == 2 && serving_of("near") == 2);
+	local = load_closed(path_of("s"), "/", 2);
+	near = crew_of("near");
+	upgrade_well();
+	load_await(&local, 20);
+	daemon_kill(SIGKILL);
+	daemon_wait();
+	file_write("log", "%s", "");
+	daemon_start();
+	WAIT_FOR(log_has("ready: the first"));
+	load_await(&local, 20);
+	after = crew_of("near");
+	ck_assert(same_crew(&near, &after));
+	after = crew_of("web");
+	ck_assert(same_crew(&before, &after));
+	load_end_without_loss(&local);
+	EXPECT_STOP();
+	ck_assert(!file_exists("s"));
+}
+END_TEST
+
 static Suite *upgrade_suite(void)
 {
 	Suite *suite = suite_create("upgrade");
@@ -201,6 +238,7 @@ static Suite *upgrade_suite(void)
 	tcase_add_test(tests, the_process_and_its_workers_stay);
 	tcase_add_test(tests, a_program_that_cannot_go_on_changes_nothing);
 	tcase_add_test(tests, what_happens_meanwhile_is_not_lost);
+	tcase_add_test(tests, a_socket_that_replaced_a_stale_one_goes_along);
 	tcase_add_test(tests, who_asks_for_it_is_answered);
 	return suite;
 }

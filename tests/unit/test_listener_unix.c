@@ -196,6 +196,23 @@ START_TEST(a_stale_one_is_replaced)
 END_TEST
 
 /* There is no name beside it that fits, so it is removed first. */
+/* It was bound to a name of its own at first, and says so for ever. */
+START_TEST(one_that_replaced_a_stale_one_is_known_again)
+{
+	char other[sizeof(path) + 16];
+
+	leave_stale(SOCK_STREAM);
+	must_open();
+	ck_assert_msg(listener_is(listener.fd, &settings, &err), "%s", err.text);
+	snprintf(other, sizeof(other), "unix:%s.0123abcd", path);
+	want(other, SOCK_STREAM);
+	ck_assert(!listener_is(listener.fd, &settings, &err));
+	snprintf(other, sizeof(other), "unix:%.*s", (int)strlen(path) - 1, path);
+	want(other, SOCK_STREAM);
+	ck_assert(!listener_is(listener.fd, &settings, &err));
+}
+END_TEST
+
 START_TEST(a_stale_one_of_the_longest_path)
 {
 	size_t length = strlen(folder) + 1;
@@ -368,6 +385,7 @@ int main(void)
 	tcase_add_test(tests, the_owner);
 	tcase_add_test(tests, mode_and_backlog_change_in_place);
 	tcase_add_loop_test(tests, a_stale_one_is_replaced, 0, 3);
+	tcase_add_test(tests, one_that_replaced_a_stale_one_is_known_again);
 	tcase_add_test(tests, a_stale_one_of_the_longest_path);
 	tcase_add_test(tests, no_hole_while_it_is_replaced);
 	tcase_add_loop_test(tests, a_living_one_is_refused, 0, 3);
