@@ -97,7 +97,7 @@ def reload_bad(world):
     good = world.text()
     how, text = world.random.choice([
         ("broken", good + "[pool:web\n"), ("unknown key", good + "mox_workers = 3\n"), ("empty", ""),
-        ("noise", world.random.randbytes(5000)), ("cut", good[:world.random.randrange(len(good))]),
+        ("noise", world.random.randbytes(5000)), ("cut", good[:world.random.randrange(len(good))] + "\n["),
         ("no program", good + "[pool:none]\ncommand = /nonexistent\n")])
     world.write(text)
     world.signal(signal.SIGHUP)
