@@ -225,9 +225,10 @@ void hooks_run(struct hooks *hooks, const struct launch *launch, const struct wo
 
 void hooks_end(struct hooks *hooks)
 {
-	while (hooks->first) {
-		sys_pidfd_signal(hooks->first->pidfd, SIGKILL);
-		hook_free(hooks->first);
+	for (struct hook *hook = hooks->first, *next; hook; hook = next) {
+		next = hook->next;
+		sys_pidfd_signal(hook->pidfd, SIGKILL);
+		hook_free(hook);
 	}
 }
 

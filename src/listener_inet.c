@@ -175,7 +175,7 @@ static void tell_which(const union inet_address *address, const char *where, int
 int listener_inet_bind(
 	const struct listener_settings *settings, const char *where, struct errmsg *err)
 {
-	union inet_address found[MAX_ADDRESSES];
+	union inet_address found[MAX_ADDRESSES] = {0};
 	int count = resolve(found, settings, where, err);
 	int fd = -1;
 	int i;

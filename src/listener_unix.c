@@ -35,7 +35,7 @@ static int bind_file(int fd, const char *path, mode_t mode)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path));
 	found = umask(~mode & ALL_RIGHTS);
 	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(found);
@@ -78,7 +78,7 @@ static int probe_stale(const char *path, struct stat *stale, const char *where, 
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return errmsg_errno(err, "%s: cannot make a socket", where);
-	strcpy(address.sun_path, path); /* bind_file() took it, so it fits */
+	memcpy(address.sun_path, path, strlen(path)); /* bind_file() took it, so it fits */
 	refused = connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 	close(fd);
 	if (refused == ECONNREFUSED)

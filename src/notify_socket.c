@@ -224,6 +224,7 @@ static bool is_ours(int fd, struct sockaddr_un *address, size_t *path_bytes)
 	socklen_t bytes = sizeof(*address), int_bytes = sizeof(int);
 	int type = 0;
 
+	*address = (struct sockaddr_un){0};
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &int_bytes) || type != SOCK_DGRAM)
 		return false;
 	if (getsockname(fd, (struct sockaddr *)address, &bytes) || address->sun_family != AF_UNIX)

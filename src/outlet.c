@@ -187,7 +187,7 @@ static int advance(struct iovec *part, int count, size_t written)
 	int last = '\n', i;
 
 	for (i = 0; i < count && written > 0; i++) {
-		const char *bytes = part[i].iov_base;
+		const unsigned char *bytes = part[i].iov_base;
 		size_t step = written < part[i].iov_len ? written : part[i].iov_len;
 
 		if (step > 0)

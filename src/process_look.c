@@ -125,7 +125,7 @@ bool process_variable(pid_t pid, const char *name, char *value, size_t bytes)
 			strncmp(text, name, name_length) == 0 &&
 			strlen(text + name_length + 1) < bytes;
 	if (found)
-		strcpy(value, text + name_length + 1);
+		memcpy(value, text + name_length + 1, strlen(text + name_length + 1) + 1);
 	free(text);
 	if (file)
 		fclose(file);

@@ -257,7 +257,7 @@ fail:
 int safe_file_open_dir(const char *path, struct errmsg *err)
 {
 	char walked[PATH_MAX];
-	char *name = walked;
+	char *name;
 	int fd;
 
 	if (path[0] != '/')
@@ -330,20 +330,20 @@ static int try_lock(int dir_fd, const char *name, mode_t mode, struct safe_file_
 		return refuse(ELOOP, err, name, "is a symbolic link; name the file itself");
 	if (fd < 0)
 		return errmsg_errno(err, "%s: cannot open it", name);
-	if (fstat(fd, &file) < 0)
+	if (fstat(fd, &file) < 0) {
 		errmsg_errno(err, "%s", name);
-	else if (file.st_nlink == 0)
-		*again = true;
-	else if (judge_own_file(&file, name, err) < 0)
-		;
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		errmsg_errno(err, "%s: cannot lock it", name);
-		if (errno == EWOULDBLOCK)
-			read_holder(fd, holder);
-	} else if (still_named(dir_fd, name, &file))
-		return fd;
-	else
-		*again = true;
+		return close_keep_errno(fd);
+	}
+	*again = file.st_nlink == 0;
+	if (*again || judge_own_file(&file, name, err) < 0)
+		return close_keep_errno(fd);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		*again = !still_named(dir_fd, name, &file);
+		return *again ? close_keep_errno(fd) : fd;
+	}
+	errmsg_errno(err, "%s: cannot lock it", name);
+	if (errno == EWOULDBLOCK)
+		read_holder(fd, holder);
 	return close_keep_errno(fd);
 }
 

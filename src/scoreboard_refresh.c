@@ -9,6 +9,8 @@
  * this happens again before they have left, the file stays without a name; every descriptor
  * works on.
  */
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,10 +112,11 @@ static void log_harm(struct scoreboard *board, unsigned harm)
 	};
 	uint64_t held_back = 0;
 	char what[128] = "";
+	int end = 0;
 
 	for (size_t i = 0; i < sizeof(kind) / sizeof(kind[0]); i++)
 		if (harm & kind[i].bit)
-			strcat(what, kind[i].words);
+			end += snprintf(what + end, sizeof(what) - end, "%s", kind[i].words);
 	if (!*what || !rate_limit_pass(&board->harm_log, sys_now_ms(), &held_back))
 		return;
 	log_warning(&board->subject, "scoreboard %s harmed: %s; %s (and %llu times before)",
@@ -229,11 +232,13 @@ static unsigned settle_lines(struct scoreboard *board, char *former)
 
 static unsigned settle(struct scoreboard *board)
 {
+	const size_t bytes = scoreboard_bytes(board);
 	char *former = NULL;
 	unsigned harm;
 
+	assert(bytes > 0);
 	if (board->former_fd >= 0)
-		former = malloc(scoreboard_bytes(board));
+		former = malloc(bytes);
 	if (former && read_file(board, board->former_fd, former) < 0) {
 		free(former);
 		former = NULL;

@@ -38,7 +38,7 @@ static void put(struct codec *codec, const void *from, size_t length)
 {
 	char *more;
 
-	if (codec->wrong)
+	if (codec->wrong || length == 0)
 		return;
 	if (codec->at + length > STATE_MAX_BYTES) {
 		codec->wrong = "too long";

@@ -458,13 +458,20 @@ static void stream_close(struct stream *stream)
 
 void streams_close_all(struct sinks *sinks)
 {
-	while (sinks->first) {
-		struct stream *stream = sinks->first->streams;
+	struct stream *stream, *next_stream;
+	struct sink *sink, *next;
 
-		if (stream)
+	for (sink = sinks->first; sink; sink = next) {
+		next = sink->next;
+		/* The last one may take the sink along. */
+		for (stream = sink->streams; stream; stream = next_stream) {
+			next_stream = stream->next;
 			stream_close(stream);
-		else
-			sink_free(sinks->first);
+		}
+	}
+	for (sink = sinks->first; sink; sink = next) {
+		next = sink->next;
+		sink_free(sink);
 	}
 }
 

@@ -66,8 +66,8 @@ size_t syslog_socket_head(char *head, const struct log_record *record)
 	localtime_r(&sec, &local);
 	length = snprintf(head, SYSLOG_SOCKET_HEAD_BYTES,
 		"<%d>%.3s %2d %02d:%02d:%02d preforkd%s%.200s[%ld]: ",
-		LOG_DAEMON | severity(record->level), months + 3 * local.tm_mon, local.tm_mday,
-		local.tm_hour, local.tm_min, local.tm_sec, record->name ? "/" : "",
+		LOG_DAEMON | severity(record->level), months + (size_t)3 * local.tm_mon,
+		local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, record->name ? "/" : "",
 		record->name ? record->name : "", (long)getpid());
 	return (size_t)length;
 }

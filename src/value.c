@@ -152,7 +152,7 @@ static int parse_scaled(
 
 int value_parse_size(int64_t *out_bytes, const char *text, struct errmsg *err)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	if (parse_scaled(&bytes, text, INT64_MAX, "a size such as 65536, 64K, 256M, 2G", err) < 0)
 		return -1;
@@ -226,7 +226,7 @@ int value_parse_amount(struct amount *out, const char *text, struct errmsg *err)
 
 static int parse_rlim(rlim_t *out, const char *text, struct errmsg *err)
 {
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (strcasecmp(text, "infinity") == 0) {
 		*out = RLIM_INFINITY;

@@ -20,7 +20,7 @@ struct growing {
 
 static void grow_bytes(struct growing *growing, const char *bytes, size_t length)
 {
-	if (growing->length + length + 1 > growing->size) {
+	if (!growing->text || growing->length + length + 1 > growing->size) {
 		growing->size = 2 * (growing->length + length) + 16;
 		growing->text = memory_resize(growing->text, growing->size, 1);
 	}

@@ -212,7 +212,7 @@ static void take_state(struct worker *worker, enum board_state state, int64_t no
 	enum worker_activity activity = worker->activity;
 
 	switch (state) {
-	case BOARD_NOISE: return;
+	case BOARD_NOISE: break;
 	case BOARD_NOTHING: activity = ACTIVITY_NONE; break;
 	case BOARD_IDLE: activity = ACTIVITY_IDLE; break;
 	case BOARD_BUSY: activity = ACTIVITY_BUSY; break;

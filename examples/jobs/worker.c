@@ -101,7 +101,7 @@ static void serve(int client, void *unused)
 			  : failure("bad_request", "not a line of JSON");
 	if (refusal)
 		say(client, refusal);
-	else
+	else if (job.function) /* not so, if there was no memory for a refusal */
 		job_do(&job, client);
 	json_decref(job.args);
 	json_decref(message);

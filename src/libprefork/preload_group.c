@@ -378,7 +378,7 @@ static void peer_text(char text[PEER_BYTES], int fd)
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 		struct sockaddr_storage room;
-	} peer;
+	} peer = {.any.sa_family = AF_UNSPEC};
 	socklen_t length = sizeof(peer);
 	char address[INET6_ADDRSTRLEN];
 

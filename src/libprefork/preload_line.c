@@ -126,7 +126,8 @@ static bool watch_set(unsigned listener, short type, int command)
 	struct flock place = {
 		.l_type = type,
 		.l_whence = SEEK_SET,
-		.l_start = WATCH_AT + listener * LINE_WATCHES + (unsigned)getpid() % LINE_WATCHES,
+		.l_start = WATCH_AT + (off_t)listener * LINE_WATCHES +
+			   (unsigned)getpid() % LINE_WATCHES,
 		.l_len = 1,
 	};
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 /* What is called in a program that was built with _FORTIFY_SOURCE. No header declares them. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): they are the C library's names */
 ssize_t __read_chk(int fd, void *data, size_t bytes, size_t room);
 ssize_t __recv_chk(int fd, void *data, size_t bytes, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *data, size_t bytes, size_t room, int flags,
@@ -22,6 +23,7 @@ ssize_t __recvfrom_chk(int fd, void *data, size_t bytes, size_t room, int flags,
 int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t room);
 int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 	const sigset_t *mask, size_t room);
+/* NOLINTEND(bugprone-reserved-identifier) */
 int fcntl64(int fd, int command, ...);
 
 #define REAL_CALLS(X)                                                                              \

@@ -53,7 +53,7 @@ static void draw_spark(
 /* A few busy ones of many do not fill the line: it is full at an eighth of the maximum at least. */
 static double busy_scale(const struct top_pool *pool, double most)
 {
-	double least = (pool->max_workers + 7) / 8;
+	const int least = (pool->max_workers + 7) / 8;
 
 	return most > least ? most : least;
 }

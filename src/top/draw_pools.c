@@ -220,10 +220,11 @@ void draw_pools(struct grid *grid, const struct scene *scene, struct span span)
 	const struct top_model *model = scene->model;
 	const struct top_pool *chosen = view_pool(scene->view, model);
 	struct widths widths;
-	int pools = model ? (int)model->pools : 0, first;
+	int pools, first;
 
-	if (span.rows < 1 || !chosen)
+	if (span.rows < 1 || !model || !chosen)
 		return;
+	pools = (int)model->pools;
 	widths = measure(grid, model);
 	first = (int)(chosen - model->pool) - span.rows / 2;
 	if (first > pools - span.rows)

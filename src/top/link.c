@@ -47,7 +47,7 @@ static int request(const char *path, const char *line)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
@@ -101,7 +101,7 @@ enum link_state link_read(struct link *link, struct errmsg *err)
 
 		if (!make_room(link)) {
 			errmsg_set(err, "the answer is longer than %d MiB",
-				LINK_ANSWER_MAX_BYTES >> 20);
+				(int)(LINK_ANSWER_MAX_BYTES >> 20));
 			return failed(link);
 		}
 		got = recv(link->answer_fd, link->text + link->bytes, link->size - link->bytes, 0);

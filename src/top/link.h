@@ -12,7 +12,7 @@
 
 struct errmsg;
 
-#define LINK_ANSWER_MAX_BYTES (64 * 1024 * 1024)
+#define LINK_ANSWER_MAX_BYTES ((size_t)64 << 20)
 
 struct link {
 	const char *path; /* borrowed */
