@@ -1,6 +1,5 @@
 """The folder, the supervisor in it, its control socket, and what must hold of it."""
 import ctypes
-import errno
 import json
 import os
 import resource
@@ -245,23 +244,31 @@ class World:
         return link
 
     def ask(self, *words):
-        """The answer to one command. An upgrade may cut a connection: then it is asked again."""
+        """The answer to one command. An upgrade may cut a connection: then it is asked again. What
+        holds up the answer may end meanwhile."""
         until = time.monotonic() + ANSWER_LIMIT
         while True:
             try:
-                with self.dial() as link:
+                with self.dial(limit=ANSWER_LIMIT) as link:
                     link.sendall(" ".join(words).encode() + b"\n")
-                    answer = b""
-                    while not answer.endswith(b"\n"):
-                        part = link.recv(1 << 16)
-                        if not part:
-                            raise ConnectionResetError(errno.ECONNRESET, "no answer")
-                        answer += part
-                return json.loads(answer)
+                    return json.loads(self.hear(link, until))
             except (OSError, ValueError) as problem:
                 if time.monotonic() > until:
                     raise Violation(f"{' '.join(words)}: {problem}") from problem
             self.pause(TICK)
+
+    def hear(self, link, until):
+        answer = b""
+        while not answer.endswith(b"\n"):
+            while not select.select([link], [], [], TICK)[0]:
+                if time.monotonic() > until:
+                    raise TimeoutError(f"no answer in {ANSWER_LIMIT:.0f} s")
+                self.tick()
+            part = link.recv(1 << 16)
+            if not part:
+                raise ConnectionResetError("the end instead of an answer")
+            answer += part
+        return answer
 
     def look(self):
         """Status answers, and its sums are right, whatever goes on."""
@@ -343,7 +350,7 @@ class World:
                 raise Violation(f"after {SETTLE_LIMIT:.0f} s still: {problem}")
             self.pause(2 * TICK)
         self.load.judge()
-        if b"Sanitizer" in (noise := read(self.path("stderr"))) or b"runtime error" in noise:
+        if b"ERROR: " in (noise := read(self.path("stderr"))) or b"runtime error: " in noise:
             raise Violation("a sanitizer has something to say in stderr")
 
     def problem(self):
@@ -443,7 +450,3 @@ class World:
             subprocess.run(["umount", "--lazy", self.path("log")])
         if not keep:
             shutil.rmtree(self.folder)
-
-
-def readable(link, seconds):
-    return bool(select.select([link], [], [], seconds)[0])
