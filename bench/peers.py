@@ -151,7 +151,7 @@ class Peer:
         except OSError:
             return ""
         lines = [line for line in lines if not self.says or re.search(self.says, line)]
-        return lines[-1].strip() if lines else ""
+        return re.sub(r"^[-\d/:TZ,. ]+", "", lines[-1]) if lines else ""
 
     def end(self):
         self.group.remove()
@@ -169,10 +169,10 @@ class Preforkd(Peer):
     def version():
         return first_line_of(PREFORKD, "-V")
 
-    def prepare(self, keys=""):
+    def prepare(self, keys="max_workers = 4\n"):
         self.ini = self.file("app.ini", f"[preforkd]\nruntime_dir = {self.folder}/run\n[socket:web]\n"
                              f"listen = unix:{self.path}\n[pool:web]\ncommand = {' '.join(self.worker)}\n"
-                             f"sockets = web\nmax_workers = 4\nstop_timeout = {STOP_SEC}s\n{keys}")
+                             f"sockets = web\nstop_timeout = {STOP_SEC}s\n{keys}")
 
     def argv(self):
         return [PREFORKD, "-c", self.ini]
@@ -182,10 +182,12 @@ class Preforkd(Peer):
 
 
 class PreforkdDynamic(Preforkd):
-    """For the fault that needs a scoreboard that decides."""
+    """For the fault that needs a scoreboard by which something is decided."""
+    most = 8
 
-    def prepare(self, keys="min_spare_workers = 2\nmax_spare_workers = 4\nstart_workers = 4\n"):
-        super().prepare(keys)
+    def prepare(self):
+        super().prepare("min_spare_workers = 2\nmax_spare_workers = 4\nstart_workers = 4\nidle_timeout = 1s\n"
+                        f"max_workers = {self.most}\n")
 
     def board(self):
         return f"{self.folder}/run/web.scoreboard"
@@ -311,7 +313,7 @@ class S6(Peer):
 
 
 class Systemd(Peer):
-    """As process 1 of namespaces of its own; see tests/systemd/boot."""
+    """As process 1 of namespaces of its own; see tests/systemd/boot. The kernel ignores a SIGKILL for it."""
     name = "systemd"
     says = "repeated|fork|limit-hit"
     more = ""
