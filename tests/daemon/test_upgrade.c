@@ -23,6 +23,14 @@ static void install(const char *edit)
 		abort();
 }
 
+static void install_program(const char *path)
+{
+	char command[PATH_MAX + 16];
+
+	snprintf(command, sizeof(command), "cat %s", path);
+	install(command);
+}
+
 /* The program, but it is given the state of a version that is yet to come. */
 static void install_with_newer_state(void)
 {
@@ -109,6 +117,43 @@ START_TEST(the_process_and_its_workers_stay)
 	EXPECT_STOP();
 	ck_assert(!file_exists("s"));
 	ck_assert(!file_exists("run/state"));
+}
+END_TEST
+
+/* By all that answers: the version that it says, in the log and to a command. */
+static void expect_version(const char *version)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "upgraded: preforkd %s goes on with %d workers", version,
+		WORKERS + 2);
+	ck_assert_msg(log_has(line), "the log does not say: %s", line);
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "status"), 0);
+	ck_assert_msg(file_has("run.out", version), "status is not of %s", version);
+}
+
+START_TEST(to_another_version_and_back)
+{
+	int port = start("", ""), times = long_or_short(100, 3);
+	struct load tcp = load_closed(load_port(port), "/", 3);
+	struct load local = load_closed(path_of("s"), "/", 2);
+	struct crew before = crew_of("web"), after;
+
+	for (int i = 0; i < times; i++) {
+		file_write("log", "%s", "");
+		install_program(worker_beside("preforkd_next"));
+		upgrade_well();
+		expect_version("next");
+		install("cat");
+		upgrade_well();
+		expect_version(PACKAGE_VERSION);
+		load_await(&tcp, 20);
+	}
+	after = crew_of("web");
+	ck_assert(same_crew(&before, &after));
+	load_end_without_loss(&tcp);
+	load_end_without_loss(&local);
+	EXPECT_STOP();
 }
 END_TEST
 
@@ -236,6 +281,7 @@ static Suite *upgrade_suite(void)
 
 	tcase_set_timeout(tests, 300);
 	tcase_add_test(tests, the_process_and_its_workers_stay);
+	tcase_add_test(tests, to_another_version_and_back);
 	tcase_add_test(tests, a_program_that_cannot_go_on_changes_nothing);
 	tcase_add_test(tests, what_happens_meanwhile_is_not_lost);
 	tcase_add_test(tests, a_socket_that_replaced_a_stale_one_goes_along);
