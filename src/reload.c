@@ -24,6 +24,7 @@
 #include "roster.h"
 #include "settings.h"
 #include "settings_compare.h"
+#include "state.h"
 #include "supervisor.h"
 
 #define FAILURES_MAX 3 /* of new workers; then the reload is given up */
@@ -457,6 +458,33 @@ void reload_look(struct supervisor *supervisor, int64_t now_ms)
 		follow(supervisor, now_ms);
 	if (reload->asked && reload->state != RELOAD_ROLLING)
 		begin(supervisor, now_ms);
+}
+
+void reload_record(const struct reload *reload, struct state_reload *out)
+{
+	*out = (struct state_reload){
+		.state = (int)reload->state,
+		.action = (char *)reload->action,
+		.ended_at = reload->ended_at,
+		.took_ms = reload->took_ms,
+		.reason = reload->state == RELOAD_FAILED ? (char *)reload->reason.text : NULL,
+	};
+}
+
+void reload_resume(struct reload *reload, const struct state_reload *past)
+{
+	static const char *const actions[] = {"reload", "reconfigure", "restart"};
+
+	if (!past->action || (past->state != RELOAD_DONE && past->state != RELOAD_FAILED))
+		return;
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strcmp(actions[i], past->action) == 0)
+			reload->action = actions[i];
+	reload->state = (enum reload_state)past->state;
+	reload->ended_at = past->ended_at;
+	reload->took_ms = past->took_ms;
+	if (past->reason)
+		errmsg_set(&reload->reason, "%s", past->reason);
 }
 
 void reload_abandon(struct supervisor *supervisor)

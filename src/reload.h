@@ -13,6 +13,7 @@
 #include "pidfile.h"
 
 struct configuration;
+struct state_reload;
 struct supervisor;
 
 /* In the order of strength: of two that are asked for, the stronger one is done. */
@@ -48,6 +49,9 @@ int reload_restart(
 	struct supervisor *supervisor, const char *pool, int64_t now_ms, struct errmsg *err);
 /* Once a loop turn, after the pools. */
 void reload_look(struct supervisor *supervisor, int64_t now_ms);
+/* How the last one ended, for status after an upgrade; what is recorded is borrowed. */
+void reload_record(const struct reload *reload, struct state_reload *out);
+void reload_resume(struct reload *reload, const struct state_reload *past);
 /* The end has begun: no reload goes on. */
 void reload_abandon(struct supervisor *supervisor);
 

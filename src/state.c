@@ -366,6 +366,15 @@ static void walk_waits(struct codec *codec, struct state *state)
 	}
 }
 
+static void walk_reload(struct codec *codec, struct state_reload *reload)
+{
+	NUMBER(codec, reload->state, 0, 3);
+	text(codec, &reload->action, NAME_MAX_);
+	TIME(codec, reload->ended_at);
+	TIME(codec, reload->took_ms);
+	text(codec, &reload->reason, PATH_MAX_);
+}
+
 static void walk(struct codec *codec, struct state *state)
 {
 	walk_head(codec, state);
@@ -380,6 +389,7 @@ static void walk(struct codec *codec, struct state *state)
 	LIST(codec, state->pool, state->pool_count, 40);
 	for (size_t i = 0; i < state->pool_count; i++)
 		walk_pool(codec, &state->pool[i]);
+	walk_reload(codec, &state->reload);
 }
 
 /* --- both directions --- */
@@ -488,6 +498,8 @@ void state_fini(struct state *state)
 	free(state->config_path);
 	free(state->program);
 	free(state->text);
+	free(state->reload.action);
+	free(state->reload.reason);
 	free(state->pidfile_path);
 	free(state->control_path);
 	*state = (struct state){0};

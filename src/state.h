@@ -21,7 +21,7 @@
 
 struct errmsg;
 
-#define STATE_VERSION   1
+#define STATE_VERSION   2
 #define STATE_MAX_BYTES (64 << 20)
 
 /* Before all else, so that every version can be told apart from every other. */
@@ -101,6 +101,14 @@ struct state_wait {
 	pid_t pid;
 };
 
+/* How the last reload ended. */
+struct state_reload {
+	int state;    /* enum reload_state */
+	char *action; /* NULL: there was none */
+	int64_t ended_at, took_ms;
+	char *reason; /* NULL: it did not fail */
+};
+
 struct state_stranger {
 	pid_t pid;
 	uint64_t started_ticks;
@@ -136,6 +144,7 @@ struct state {
 	struct state_wait *wait;
 	size_t wait_count;
 	bool wait_drain;
+	struct state_reload reload;
 };
 
 /* malloced; NULL: no memory, or more than STATE_MAX_BYTES. */

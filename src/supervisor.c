@@ -171,6 +171,7 @@ static void resume(struct supervisor *supervisor)
 	const struct state *past = supervisor->options->resumed;
 
 	supervisor->began_ms = sys_now_ms() - past->up_ms;
+	reload_resume(&supervisor->reload, &past->reload);
 	if (past->running) {
 		supervisor->phase = PHASE_RUNNING;
 		service_manager_ready(&supervisor->manager);

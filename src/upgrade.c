@@ -88,6 +88,7 @@ static int record(
 	keeper_record(supervisor, state, now_ms);
 	record_descriptors(supervisor, state);
 	record_waits(supervisor, state);
+	reload_record(&supervisor->reload, &state->reload);
 	bytes = state->text ? state_to_bytes(state, &length) : NULL;
 	if (bytes)
 		fd = state_memory_make(bytes, length, err);

@@ -274,6 +274,39 @@ START_TEST(a_socket_that_replaced_a_stale_one_goes_along)
 }
 END_TEST
 
+/* The line of `preforkd status --json` that tells of the last reload. */
+static const char *last_reload(char text[1024])
+{
+	const char *at;
+
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "status", "--json"), 0);
+	at = strstr(file_text("run.out"), "\"reload\"");
+	ck_assert_ptr_nonnull(at);
+	snprintf(text, 1024, "%.*s", (int)strcspn(at, "}"), at);
+	return text;
+}
+
+START_TEST(how_the_last_reload_ended_is_still_known)
+{
+	char before[1024], after[1024];
+
+	start("", "");
+	for (int failed = 0; failed < 2; failed++) {
+		if (failed) {
+			config("nonsense = 1\n[pool:web]\ncommand = x\n");
+			reload_badly();
+		} else {
+			reload_well();
+		}
+		last_reload(before);
+		ck_assert_ptr_nonnull(strstr(before, failed ? "nonsense" : "\"done\""));
+		upgrade_well();
+		ck_assert_str_eq(before, last_reload(after));
+	}
+	EXPECT_STOP();
+}
+END_TEST
+
 static Suite *upgrade_suite(void)
 {
 	Suite *suite = suite_create("upgrade");
@@ -286,6 +319,7 @@ static Suite *upgrade_suite(void)
 	tcase_add_test(tests, what_happens_meanwhile_is_not_lost);
 	tcase_add_test(tests, a_socket_that_replaced_a_stale_one_goes_along);
 	tcase_add_test(tests, who_asks_for_it_is_answered);
+	tcase_add_test(tests, how_the_last_reload_ended_is_still_known);
 	return suite;
 }
 

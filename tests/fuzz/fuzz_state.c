@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!state)
 		return 0;
+	must(state->reload.state >= 0 && state->reload.state <= 3);
 	for (size_t i = 0; i < state->pool_count; i++)
 		check_workers(&state->pool[i]);
 	bytes = state_to_bytes(state, &length);

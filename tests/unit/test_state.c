@@ -64,7 +64,12 @@ static struct state sample(void)
 		.socket = sockets,
 		.socket_count = 2,
 		.pool = pools,
-		.pool_count = 2};
+		.pool_count = 2,
+		.reload = {.state = 3,
+			.action = (char *)"reload",
+			.ended_at = 1700000000,
+			.took_ms = 125,
+			.reason = (char *)"because"}};
 }
 
 static char *bytes_of_sample(size_t *length)
@@ -91,6 +96,9 @@ START_TEST(what_is_written_reads_back)
 	ck_assert(state->pool[0].tally.start_to_ready.sum == 0.125);
 	ck_assert_int_eq(state->pool[0].offset, -1);
 	ck_assert_str_eq(state->text, sample().text);
+	ck_assert_int_eq(state->reload.state, 3);
+	ck_assert_int_eq(state->reload.ended_at, 1700000000);
+	ck_assert_str_eq(state->reload.reason, "because");
 	again = state_to_bytes(state, &again_length);
 	ck_assert_uint_eq(length, again_length);
 	ck_assert_mem_eq(bytes, again, length);
@@ -123,8 +131,8 @@ END_TEST
 START_TEST(other_versions_are_told_apart)
 {
 	static const char *const first[] = {"preforkd state 0\n", "preforkd state 999999999\n",
-		"preforkd state 1", "preforkd state \n", "preforkd state -1\n", "", "preforkd",
-		"preforkd state 1x\n"};
+		"preforkd state 2", "preforkd state 1\n", "preforkd state \n",
+		"preforkd state -1\n", "", "preforkd", "preforkd state 1x\n"};
 	struct errmsg err;
 
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
