@@ -78,7 +78,9 @@ void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 		orphans_hold(supervisor->past, true);
 		return;
 	}
-	state = orphans_find(dir->fd, dir->path);
+	state = orphans_find(dir->fd, dir->path, &supervisor->past_unreadable);
+	if (supervisor->past_unreadable.text[0])
+		log_error(NULL, "%s", supervisor->past_unreadable.text);
 	if (!state)
 		return;
 	log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",

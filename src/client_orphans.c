@@ -7,18 +7,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "client_arguments.h"
 #include "client_place.h"
+#include "errmsg.h"
 #include "leavers.h"
 #include "orphans.h"
 #include "runtime_dir.h"
+#include "safe_file.h"
 #include "state.h"
 #include "state_file.h"
+
+#define LOCK_MODE 0600
 
 static int open_folder(const char *path)
 {
@@ -33,16 +36,20 @@ static int open_folder(const char *path)
 	return -1;
 }
 
-/* The lock's descriptor; -1: somebody holds it. A supervisor that died has left the file. */
+/* The lock's descriptor; -1: somebody holds it. A supervisor that died has left the file, one that
+ * could not start has removed it. */
 static int lock(int dir_fd)
 {
-	int fd = openat(dir_fd, RUNTIME_DIR_LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	struct safe_file_holder holder;
+	struct errmsg err;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	return safe_file_open_locked(dir_fd, RUNTIME_DIR_LOCK, LOCK_MODE, &holder, &err);
+}
+
+static void unlock(int dir_fd, int lock_fd)
+{
+	safe_file_remove(dir_fd, RUNTIME_DIR_LOCK, lock_fd);
+	close(lock_fd);
 }
 
 /* Files of sockets and scoreboards that nobody serves any more. */
@@ -78,10 +85,13 @@ static void set_signal(struct state *state, int signal_number)
 static bool end_in(
 	int dir_fd, const char *path, const struct client_arguments *arguments, int signal_number)
 {
-	struct state *state = orphans_find(dir_fd, path);
+	struct errmsg unreadable;
+	struct state *state = orphans_find(dir_fd, path, &unreadable);
 	struct leavers leavers = {0};
 	size_t count;
 
+	if (unreadable.text[0])
+		fprintf(stderr, "preforkd: %s\n", unreadable.text);
 	if (!state)
 		return false;
 	if (signal_number)
@@ -114,7 +124,7 @@ bool client_orphans_end(const struct client_places *places,
 		if (lock_fd >= 0)
 			ended = end_in(dir_fd, places->folder[i], arguments, signal_number);
 		if (lock_fd >= 0)
-			close(lock_fd);
+			unlock(dir_fd, lock_fd);
 		if (dir_fd >= 0)
 			close(dir_fd);
 	}

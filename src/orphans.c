@@ -85,7 +85,7 @@ static void forget_descriptors(struct state *state)
 		state->pool[i].notify_fd = -1;
 }
 
-static struct state *load(int dir_fd, const char *path)
+static struct state *load(int dir_fd, const char *path, struct errmsg *unreadable)
 {
 	struct state *state = NULL;
 	struct errmsg err;
@@ -98,11 +98,11 @@ static struct state *load(int dir_fd, const char *path)
 		state = state_of_bytes(bytes, length, &err);
 	free(bytes);
 	if (!state)
-		log_error(NULL,
-			"%s/" STATE_FILE_NAME
-			": %s; should workers of an earlier supervisor still be "
-			"there, they are left alone",
-			path, err.text);
+		errmsg_set(unreadable,
+			"%s/" STATE_FILE_NAME " cannot be used: %s; should workers of an earlier "
+			"supervisor still be there, "
+			"end them (their pids are in %s/*.scoreboard), then remove that file",
+			path, err.text, path);
 	return state;
 }
 
@@ -211,10 +211,12 @@ static size_t count_held(const struct state *state)
 	return count;
 }
 
-struct state *orphans_find(int dir_fd, const char *path)
+struct state *orphans_find(int dir_fd, const char *path, struct errmsg *unreadable)
 {
-	struct state *state = load(dir_fd, path);
+	struct state *state;
 
+	unreadable->text[0] = '\0';
+	state = load(dir_fd, path, unreadable);
 	if (!state)
 		return NULL;
 	forget_descriptors(state);

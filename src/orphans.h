@@ -4,14 +4,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct errmsg;
 struct leavers;
 struct state;
 struct state_pool;
 
-/* By the state's file in the folder (path: for the log). NULL: there is none, or nobody of it
- * lives; why it could not be read is logged. The caller frees it with state_free(), after
- * orphans_forget(). */
-struct state *orphans_find(int dir_fd, const char *path);
+/* By the state's file in the folder (path: for the reason). NULL: there is none, or nobody of it
+ * lives; or it cannot be read: then the reason, with what to do, else an empty one. The caller
+ * frees it with state_free(), after orphans_forget(). */
+struct state *orphans_find(int dir_fd, const char *path, struct errmsg *unreadable);
 /* Opens the pidfds of the state's workers; ours: those that are no foreign ones are our children.
  * How many there are. */
 size_t orphans_hold(struct state *state, bool ours);

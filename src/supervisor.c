@@ -118,6 +118,15 @@ static int open_pools(struct supervisor *supervisor, struct errmsg *err)
 	return 0;
 }
 
+/* Who may have the address: workers that we know nothing of. */
+static void name_holders(const struct supervisor *supervisor, struct errmsg *err)
+{
+	const struct errmsg reason = *err;
+
+	if (supervisor->past_unreadable.text[0])
+		errmsg_set(err, "%.300s; %.700s", reason.text, supervisor->past_unreadable.text);
+}
+
 static int open_configuration(
 	struct supervisor *supervisor, struct settings *settings, struct errmsg *err)
 {
@@ -135,6 +144,8 @@ static int open_configuration(
 		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",
 			unused);
 	errno = saved;
+	if (!supervisor->configuration && saved == EADDRINUSE)
+		name_holders(supervisor, err);
 	if (!supervisor->configuration)
 		return -1;
 	fd_store_sync(supervisor);

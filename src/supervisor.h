@@ -92,6 +92,7 @@ struct supervisor {
 	struct upgrade upgrade;
 	struct state *past;             /* of an earlier supervisor, while we start; or NULL */
 	struct settings *past_settings; /* by which it lived; owned; or NULL */
+	struct errmsg past_unreadable;  /* why we do not know of one, if there was any */
 	bool resumed;                   /* it was ourselves, before an upgrade */
 	struct leavers leavers;         /* its workers that nobody wants */
 	ev_timer leave_timer;           /* while there are any */

@@ -216,7 +216,15 @@ START_TEST(a_file_of_anybody_is_not_believed)
 	file_write("log", "%s", "");
 	daemon_start();
 	WAIT_FOR(log_has("no file of ours alone"));
-	ck_assert_int_ne(daemon_wait(), 0);
+	ck_assert_int_eq(daemon_wait(), 73);
+	/* which file, and what to do: in the line of the fault itself, and when it is to be stopped
+	 */
+	ck_assert(log_has(
+		path_of("Address already in use; %s/run/state cannot be used: ", test_folder()) +
+		strlen(test_folder()) + 1));
+	ck_assert(log_has("run/*.scoreboard), then remove that file"));
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "stop"), 69);
+	ck_assert(file_has("run.err", "/run/state cannot be used: "));
 	ck_assert_int_eq(crew_left(&before), WORKERS);
 	ck_assert_int_eq(chmod(path_of("run/state"), 0600), 0);
 	rise();
@@ -256,6 +264,27 @@ START_TEST(stop_ends_those_that_were_left_behind)
 }
 END_TEST
 
+/* That one has taken the file of its lock away. */
+START_TEST(stop_ends_them_after_a_start_that_failed)
+{
+	struct crew before;
+
+	start("");
+	before = crew_of("web");
+	die();
+	file_write("other", "%s", "in the way");
+	config("[socket:tcp]\nlisten = unix:@dir@/other\n"
+	       "[pool:web]\nsockets = tcp\ncommand = %s\n",
+		hello_program());
+	daemon_start();
+	ck_assert_int_eq(daemon_wait(), 73);
+	ck_assert_int_eq(crew_left(&before), WORKERS);
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "stop"), 0);
+	ck_assert_int_eq(crew_left(&before), 0);
+	ck_assert(!file_exists("run/lock"));
+}
+END_TEST
+
 START_TEST(death_during_a_reload_doubles_nobody)
 {
 	int port = start("");
@@ -291,6 +320,7 @@ static Suite *adopt_suite(void)
 	tcase_add_test(tests, a_file_of_anybody_is_not_believed);
 	tcase_add_test(tests, workers_can_end_with_their_supervisor);
 	tcase_add_test(tests, stop_ends_those_that_were_left_behind);
+	tcase_add_test(tests, stop_ends_them_after_a_start_that_failed);
 	tcase_add_test(tests, death_during_a_reload_doubles_nobody);
 	return suite;
 }
