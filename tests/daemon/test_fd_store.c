@@ -86,6 +86,22 @@ static int local(void)
 	return unix_connect(path_of("s"), SOCK_STREAM);
 }
 
+static int bound(int type, int family, const char *path)
+{
+	struct sockaddr_in inet = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_un local = {.sun_family = AF_UNIX};
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ge(fd, 0);
+	snprintf(local.sun_path, sizeof(local.sun_path), "%s", path ? path : "");
+	if (family == AF_INET)
+		ck_assert_int_eq(bind(fd, (struct sockaddr *)&inet, sizeof(inet)), 0);
+	else
+		ck_assert_int_eq(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
+	return fd;
+}
+
 /* --- what is stored --- */
 
 START_TEST(each_socket_is_stored_once)
@@ -154,6 +170,27 @@ START_TEST(over_an_orderly_restart_tcp_waits)
 	expect_answer(ask(local()));
 	ck_assert_int_eq(log_count("taken back from the service manager"), 1);
 	EXPECT_STOP();
+}
+END_TEST
+
+/* It was bound to a name beside, and says so for ever. */
+START_TEST(so_is_who_waits_where_a_stale_file_was)
+{
+	int waiting;
+
+	port = free_port();
+	manager_open();
+	close(bound(SOCK_STREAM, AF_UNIX, path_of("s")));
+	write_config("");
+	manager_start();
+	WAIT_FOR(is_ready() && stored("preforkd/tcp") >= 0 && stored("preforkd/local/") >= 0);
+	die();
+	waiting = ask(local());
+	rise();
+	expect_answer(waiting);
+	ck_assert_int_eq(log_count("taken back from the service manager"), 2);
+	EXPECT_STOP();
+	ck_assert(!file_exists("s"));
 }
 END_TEST
 
@@ -275,22 +312,6 @@ START_TEST(an_upgrade_changes_nothing)
 END_TEST
 
 /* --- what is of no use --- */
-
-static int bound(int type, int family, const char *path)
-{
-	struct sockaddr_in inet = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_un local = {.sun_family = AF_UNIX};
-	int fd = socket(family, type | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_ge(fd, 0);
-	snprintf(local.sun_path, sizeof(local.sun_path), "%s", path ? path : "");
-	if (family == AF_INET)
-		ck_assert_int_eq(bind(fd, (struct sockaddr *)&inet, sizeof(inet)), 0);
-	else
-		ck_assert_int_eq(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
-	return fd;
-}
 
 /* How one that is stored can be another one than it must be. */
 static int other_address(void)
@@ -575,6 +596,7 @@ int main(void)
 
 	tcase_add_test(store, each_socket_is_stored_once);
 	tcase_add_test(store, who_waits_is_answered_when_all_have_died);
+	tcase_add_test(store, so_is_who_waits_where_a_stale_file_was);
 	tcase_add_test(store, over_an_orderly_restart_tcp_waits);
 	tcase_add_test(store, workers_that_serve_on_are_adopted);
 	tcase_add_test(store, what_a_worker_made_of_it_is_mended);
