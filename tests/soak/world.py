@@ -1,4 +1,4 @@
-"""The folder, the supervisor in it, its control socket, and what must hold of it."""
+"""The folder, the supervisor in it, its control socket, and its workers."""
 import ctypes
 import json
 import os
@@ -14,7 +14,7 @@ import time
 SLOWNESS = float(os.environ.get("PREFORKD_TEST_SLOWNESS", "1"))
 BUILD = os.path.dirname(os.path.abspath(os.environ.get("PREFORKD", "preforkd")))
 ANSWER_LIMIT = 10 * SLOWNESS  # seconds, for the control socket
-SETTLE_LIMIT = 40 * SLOWNESS  # for all to be as it should, once the faults are over
+STOP_LIMIT = 40 * SLOWNESS
 TICK = 0.05
 LINE = 64
 PR_SET_CHILD_SUBREAPER = 36
@@ -332,89 +332,13 @@ class World:
             os.close(pidfd)
         return len(held)
 
-    # --- what must hold
-
-    def settle(self):
-        """Ends all faults that last; then within a bound everything is as it should be."""
-        for undo in self.undos[:]:
-            self.undos.remove(undo)
-            undo[1]()
-        until = time.monotonic() + SETTLE_LIMIT
-        while True:
-            self.tick()
-            self.look()
-            problem = self.problem()
-            if not problem:
-                break
-            if time.monotonic() > until:
-                raise Violation(f"after {SETTLE_LIMIT:.0f} s still: {problem}")
-            self.pause(2 * TICK)
-        self.load.judge()
-        if b"ERROR: " in (noise := read(self.path("stderr"))) or b"runtime error: " in noise:
-            raise Violation("a sanitizer has something to say in stderr")
-
-    def problem(self):
-        """What is not yet as it should be, in words; None if nothing."""
-        if self.status["phase"] != "running":
-            return f"phase {self.status['phase']}"
-        for pool in self.status["pools"]:
-            if problem := self.problem_of(pool):
-                return f"pool {pool['name']}: {problem}"
-        return self.problem_outside() or self.problem_of_processes()
-
-    def problem_of(self, pool):
-        serving = pool["idle"] + pool["busy"] + pool["unknown"]
-        spare = pool["idle"] + pool["unknown"]
-        if pool["starting"] or pool["retiring"] or pool["roll"] or pool["drained"]:
-            return {key: pool[key] for key in ("starting", "retiring", "roll", "drained")}
-        if not pool["dynamic"] and serving != pool["max_workers"]:
-            return f"{serving} workers of {pool['max_workers']}"
-        if not pool["dynamic"]:
-            return None
-        if serving > pool["max_workers"]:
-            return f"{serving} workers of {pool['max_workers']}"
-        if spare < pool["min_spare_workers"] and serving < pool["max_workers"]:
-            return f"{spare} spare of {serving}"
-        return None
-
-    def problem_outside(self):
-        try:
-            with self.dial("http") as link:
-                link.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-                if b" 200 " not in link.recv(4096):
-                    return "the page is not healthy"
-        except OSError as problem:
-            return f"http: {problem}"
-        if not os.path.exists(self.path("log/log")):
-            return "no log"
-        board = read(self.path("run/harm.scoreboard"))
-        for _, slot, pid in self.workers("harm"):
-            if not board[slot * LINE:].startswith(b"%-8d" % pid, 3):
-                return f"slot {slot} of harm's scoreboard does not name {pid}: {board[slot * LINE:][:LINE]}"
-        return None
-
-    def problem_of_processes(self):
-        """Nobody but the supervisor, its gateway and the workers; no zombie."""
-        known = {pid for _, _, pid in self.workers()} | {self.daemon.pid}
-        gateways = 0
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            pid, state = int(name), process_state(name)
-            if not state or pid in known or not (
-                    state[1] == self.daemon.pid or self.marker in read(f"/proc/{pid}/environ").split(b"\0")):
-                continue
-            command = read(f"/proc/{pid}/comm").strip().decode()
-            if command == "preforkd-http" and state[0] != "Z":
-                gateways += 1
-                continue
-            return f"process {pid} ({command}, {state[0]}, parent {state[1]}) is nobody's"
-        gone = [pid for pid in known if not process_state(pid)]
-        return f"{gateways} gateways" if gateways != 1 else f"{gone} are not there" if gone else None
+    # --- the end
 
     def finish(self):
         """Stops; nothing may be left. Then the folder goes."""
         daemon, self.daemon = self.daemon, None
         daemon.send_signal(signal.SIGTERM)
-        status = daemon.wait(SETTLE_LIMIT)
+        status = daemon.wait(STOP_LIMIT)
         self.reap()
         left = [pid for pid in self.ours() if pid != os.getpid()]
         files = os.listdir(self.path("run")) if os.path.exists(self.path("run")) else []
