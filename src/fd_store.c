@@ -145,12 +145,24 @@ void fd_store_take(struct supervisor *supervisor, const struct settings *setting
 		log_warning(NULL, "the service manager may still hold what was closed");
 }
 
+static bool is_refused(const struct passed_sockets *passed, const char *text)
+{
+	struct stored_name name;
+
+	if (!stored_name_read(&name, text))
+		return false;
+	for (int i = 0; i < passed->past_count; i++)
+		if (passed->past[i].refused && strcmp(passed->past_name[i], name.socket) == 0)
+			return true;
+	return false;
+}
+
 void fd_store_refuse(struct supervisor *supervisor)
 {
 	const struct passed_sockets *passed = supervisor->options->passed;
 
 	for (int i = 0; i < passed->count; i++)
-		if (stored_name_is(passed->name[i]))
+		if (is_refused(passed, passed->name[i]))
 			service_manager_forget(&supervisor->manager, passed->name[i]);
 }
 

@@ -25,8 +25,8 @@ void fd_store_open(struct supervisor *supervisor);
  * supervisor->options->passed. What is of no use leaves the store, and is waited for, since its
  * address would not be free (blocks, for a while). */
 void fd_store_take(struct supervisor *supervisor, const struct settings *settings);
-/* Nothing could be opened with what it gave back: it leaves the store, so that the next start does
- * not meet it again. */
+/* What it gave back and could not be taken up, so that the start fails, leaves the store: the next
+ * one does not meet it again. */
 void fd_store_refuse(struct supervisor *supervisor);
 /* Makes the store what the configuration in force says, and the one that a reload may go back to.
  */

@@ -34,7 +34,8 @@ struct listener {
 /* One that an earlier supervisor opened, and what it knew of it. */
 struct listener_past {
 	int fd;
-	bool known; /* it is one of those, not only passed */
+	bool known;   /* it is one of those, not only passed */
+	bool refused; /* it could not be taken up */
 	bool passed;
 	char *path; /* of a unix socket's file that was made, with its dev and ino; or NULL; owned
 		     */
@@ -81,6 +82,8 @@ bool passed_sockets_has_past(const struct passed_sockets *passed, const char *na
 /* The one of this name, now the caller's with its path; false: there is none. */
 bool passed_sockets_take_past(
 	struct passed_sockets *passed, const char *name, struct listener_past *past);
+/* The files of those of an earlier supervisor stay when they are closed. */
+void passed_sockets_leave(struct passed_sockets *passed);
 /* Closes what nobody took, and removes the files of those that were ours; returns how many of the
  * passed ones, without those that an earlier supervisor had stored. */
 int passed_sockets_free(struct passed_sockets *passed);

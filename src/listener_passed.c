@@ -132,6 +132,12 @@ bool passed_sockets_take_past(
 	return fd >= 0;
 }
 
+void passed_sockets_leave(struct passed_sockets *passed)
+{
+	for (int i = 0; i < passed->past_count; i++)
+		passed->past[i].passed = true;
+}
+
 static void free_past(struct passed_sockets *passed)
 {
 	for (int i = 0; i < passed->past_count; i++) {

@@ -19,6 +19,7 @@
 
 struct socket_entry {
 	int references; /* tables */
+	bool taken;     /* from an earlier supervisor */
 	char *name;     /* owned */
 	struct listener listener;
 	int waiting_max;
@@ -88,6 +89,7 @@ static int open_listener(struct listener *listener, const char *name,
 		result = listener_take_up(listener, wanted, &past, &reason);
 	if (result < 0 && past.known) {
 		log_notice(NULL, "[socket:%s]: bound anew: %s", name, reason.text);
+		past.refused = true;
 		passed_sockets_add_past(passed, name, &past); /* closes it in the end */
 		return listener_open(listener, wanted, -1, err);
 	}
@@ -95,10 +97,16 @@ static int open_listener(struct listener *listener, const char *name,
 	return result;
 }
 
+static bool has_past(const struct passed_sockets *passed, const char *name)
+{
+	return passed && passed_sockets_has_past(passed, name);
+}
+
 static struct socket_entry *open_entry(const struct settings *settings,
 	const struct socket_settings *socket, struct passed_sockets *passed, struct errmsg *err)
 {
 	struct socket_entry *entry = memory_alloc(sizeof(*entry));
+	const bool taken = has_past(passed, socket->name);
 	struct listener_settings wanted;
 
 	if (make_wanted(&wanted, settings, socket, err) < 0 ||
@@ -106,6 +114,7 @@ static struct socket_entry *open_entry(const struct settings *settings,
 		free(entry);
 		return NULL;
 	}
+	entry->taken = taken && !has_past(passed, socket->name);
 	entry->references = 1;
 	entry->name = memory_copy_string(socket->name);
 	return entry;
@@ -170,6 +179,14 @@ static struct socket_entry *make_entry(const struct settings *settings,
 	return open_entry(settings, socket, passed, err);
 }
 
+/* Workers that were there before serve on with them. */
+static void leave_taken(struct socket_table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->entry[i]->taken)
+			table->entry[i]->listener.passed = true;
+}
+
 int socket_table_open(struct socket_table *table, const struct settings *settings,
 	const struct socket_table *previous, struct passed_sockets *passed, struct errmsg *err)
 {
@@ -185,6 +202,7 @@ int socket_table_open(struct socket_table *table, const struct settings *setting
 		if (!table->entry[i]) {
 			errmsg_set(err, "[socket:%s]: %s", socket->name, reason.text);
 			saved = errno;
+			leave_taken(table);
 			socket_table_close(table);
 			errno = saved;
 			return -1;

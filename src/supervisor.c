@@ -137,8 +137,10 @@ static int open_configuration(
 	supervisor->configuration =
 		configuration_open(settings, NULL, supervisor->options->passed, err);
 	saved = errno;
-	if (!supervisor->configuration)
+	if (!supervisor->configuration) {
 		fd_store_refuse(supervisor);
+		passed_sockets_leave(supervisor->options->passed);
+	}
 	unused = passed_sockets_free(supervisor->options->passed);
 	if (unused > 0)
 		log_warning(NULL, "%d sockets passed in (LISTEN_FDS) are named by no [socket:...]",

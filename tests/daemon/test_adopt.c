@@ -1,6 +1,7 @@
 /*
  * The supervisor dies without a word, the workers serve on, and the next one goes on with them.
  */
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "load.h"
@@ -264,6 +265,38 @@ START_TEST(stop_ends_those_that_were_left_behind)
 }
 END_TEST
 
+START_TEST(a_start_that_fails_leaves_them_as_they_were)
+{
+	struct crew web, near;
+	int port = start("");
+
+	web = crew_of("web");
+	near = crew_of("near");
+	die();
+	file_write("other", "%s", "in the way");
+	for (int i = 0; i < 2; i++) {
+		/* the one that fails is the last one, or the first */
+		config("%s[socket:tcp]\nlisten = 127.0.0.1:%d\n"
+		       "[socket:local]\nlisten = unix:@dir@/s\n%s[pool:web]\n" QUICK
+		       "sockets = tcp local other\ncommand = %s\n",
+			i ? "[socket:other]\nlisten = unix:@dir@/other\n" : "", port,
+			i ? "" : "[socket:other]\nlisten = unix:@dir@/other\n", hello_program());
+		daemon_start();
+		ck_assert_int_eq(daemon_wait(), 73);
+		ck_assert_int_eq(crew_left(&web) + crew_left(&near), WORKERS + 2);
+		ck_assert(file_exists("s"));
+	}
+	write_config("");
+	rise();
+	ck_assert_int_eq(crew_left(&web) + crew_left(&near), WORKERS + 2);
+	ck_assert_ptr_nonnull(http_exchange(unix_connect(path_of("s"), SOCK_STREAM), "/"));
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+	WAIT_FOR(crew_left(&web) + crew_left(&near) == 0);
+	ck_assert(!file_exists("s"));
+}
+END_TEST
+
 /* That one has taken the file of its lock away. */
 START_TEST(stop_ends_them_after_a_start_that_failed)
 {
@@ -320,6 +353,7 @@ static Suite *adopt_suite(void)
 	tcase_add_test(tests, a_file_of_anybody_is_not_believed);
 	tcase_add_test(tests, workers_can_end_with_their_supervisor);
 	tcase_add_test(tests, stop_ends_those_that_were_left_behind);
+	tcase_add_test(tests, a_start_that_fails_leaves_them_as_they_were);
 	tcase_add_test(tests, stop_ends_them_after_a_start_that_failed);
 	tcase_add_test(tests, death_during_a_reload_doubles_nobody);
 	return suite;

@@ -439,6 +439,32 @@ START_TEST(one_that_was_shut_down_is_bound_anew)
 }
 END_TEST
 
+/* The start after the next one meets them as this one did. */
+START_TEST(a_start_that_fails_leaves_them)
+{
+	int waiting[2];
+
+	start_with("");
+	die();
+	waiting[0] = ask(port_connect(port));
+	waiting[1] = ask(local());
+	file_write("other", "%s", "in the way");
+	write_config("[socket:other]\nlisten = unix:@dir@/other\n");
+	for (int i = 0; i < 2; i++) {
+		manager_start();
+		ck_assert_int_eq(daemon_wait(), 73);
+		manager_hear();
+		ck_assert_int_eq(manager.count, 2);
+	}
+	write_config("");
+	rise();
+	expect_answer(waiting[0]);
+	expect_answer(waiting[1]);
+	EXPECT_STOP();
+	ck_assert(!file_exists("s"));
+}
+END_TEST
+
 /* --- those that are passed --- */
 
 START_TEST(what_a_socket_unit_passes_is_another_matter)
@@ -609,6 +635,7 @@ int main(void)
 	tcase_add_test(other, the_address_of_another_section_becomes_free);
 	tcase_add_test(other, a_file_that_is_another_one_stays);
 	tcase_add_test(other, one_that_was_shut_down_is_bound_anew);
+	tcase_add_test(other, a_start_that_fails_leaves_them);
 	tcase_add_test(other, what_a_socket_unit_passes_is_another_matter);
 	tcase_add_test(lies, for_another_process);
 	tcase_add_loop_test(lies, of_no_number, 0, (int)(sizeof(counts) / sizeof(*counts)));
