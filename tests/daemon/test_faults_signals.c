@@ -94,7 +94,7 @@ END_TEST
 START_TEST(any_signals_leave_the_right_number)
 {
 	unsigned seed = new_seed();
-	int sent = 0, reloads;
+	int sent = 0;
 
 	start();
 	while (sent < long_or_short(100000, 1500)) {
@@ -111,10 +111,8 @@ START_TEST(any_signals_leave_the_right_number)
 				5000, preforkd_run("-c", path_of("app.ini"), "status") == 0);
 	}
 	ck_assert(daemon_alive());
-	/* a reload forgets sizes that were asked for, and resumes */
-	reloads = reloads_done();
-	daemon_kill(SIGHUP);
-	WAIT_FOR(reloads_done() > reloads);
+	/* a reload forgets sizes that were asked for, and resumes; this is the last one */
+	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "reload"), 0);
 	WAIT_FOR(worker_count() == WORKERS && process_zombies() == 0);
 	HOLDS_FOR(300, worker_count() == WORKERS);
 	ck_assert_int_eq(log_count("reload failed"), 0);
@@ -135,7 +133,7 @@ START_TEST(no_signal_before_the_exec_is_lost)
 		int64_t until = now_ms() + slow_ms(5000);
 
 		daemon_kill(SIGTTIN);
-		while (i % 2 && process_children(daemon_pid(), pids) < 2)
+		while (process_children(daemon_pid(), pids) < 2)
 			ck_assert_int_lt(now_ms(), until);
 		daemon_kill(SIGTTOU);
 		WAIT_FOR_WITHIN(5000, process_children(daemon_pid(), pids) == 1);
