@@ -86,6 +86,7 @@ void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 	log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",
 		(long)state->pid, count_held(state));
 	supervisor->past = state;
+	supervisor->follows_death = true;
 	if (settings->preforkd.orphans != ORPHANS_STOP)
 		return;
 	orphans_end(&leavers, state, "orphans = stop");

@@ -128,21 +128,13 @@ static int start_on(struct http_process *http, int null_fd, struct errmsg *err)
 	return -1;
 }
 
-static void start(struct http_process *http)
+static bool is_bound(const struct http_process *http)
 {
-	struct errmsg err;
-	int null_fd = sys_open("/dev/null", O_RDWR | O_CLOEXEC, 0);
-
-	if (null_fd < 0)
-		errmsg_errno(&err, "/dev/null");
-	if (null_fd < 0 || start_on(http, null_fd, &err) < 0)
-		try_again(http, err.text);
-	if (null_fd >= 0)
-		sys_close(null_fd);
+	return http->listener.fd >= 0;
 }
 
-static int bind_address(struct http_process *http, const char *text,
-	const struct listener_past *past, struct errmsg *err)
+static int bind_address(
+	struct http_process *http, const struct listener_past *past, struct errmsg *err)
 {
 	struct listener_settings settings = {.type = SOCK_STREAM,
 		.backlog = -1,
@@ -151,7 +143,7 @@ static int bind_address(struct http_process *http, const char *text,
 		.gid = (gid_t)-1};
 	int result;
 
-	if (address_parse(&settings.listen, text, err) < 0)
+	if (address_parse(&settings.listen, http->address, err) < 0)
 		return -1;
 	result = past ? listener_take_up(&http->listener, &settings, past, err) : -1;
 	if (result < 0 && past)
@@ -162,27 +154,62 @@ static int bind_address(struct http_process *http, const char *text,
 	return result;
 }
 
-int http_process_open(struct http_process *http, struct ev_loop *loop, struct control *control,
-	struct spawn_reports *reports, const char *address, const char *program,
-	const struct listener_past *past, struct errmsg *err)
+static void start(struct http_process *http)
+{
+	struct errmsg err;
+	int null_fd = sys_open("/dev/null", O_RDWR | O_CLOEXEC, 0);
+
+	if (null_fd < 0)
+		errmsg_errno(&err, "/dev/null");
+	if (null_fd < 0 || (!is_bound(http) && bind_address(http, NULL, &err) < 0) ||
+		start_on(http, null_fd, &err) < 0)
+		try_again(http, err.text);
+	if (null_fd >= 0)
+		sys_close(null_fd);
+}
+
+static void forget_all(struct http_process *http)
+{
+	listener_close(&http->listener);
+	identity_free(&http->identity);
+	free(http->address);
+	free(http->program);
+	*http = (struct http_process){.pidfd = -1};
+}
+
+static int refuse(struct http_process *http, const struct errmsg *reason, struct errmsg *err)
+{
+	const int saved = errno;
+
+	forget_all(http);
+	errno = saved;
+	return errmsg_set(err, "http: %s", reason->text);
+}
+
+int http_process_open(struct http_process *http, struct ev_loop *loop,
+	const struct http_process_settings *settings, struct errmsg *err)
 {
 	struct errmsg reason;
+	bool bound;
 
 	*http = (struct http_process){.loop = loop,
-		.control = control,
-		.reports = reports,
+		.control = settings->control,
+		.reports = settings->reports,
 		.listener = {.fd = -1},
+		.address = memory_copy_string(settings->address),
+		.program = memory_copy_string(settings->program),
 		.pidfd = -1};
-	if (bind_address(http, address, past, &reason) < 0)
-		return errmsg_set(err, "http: %s", reason.text);
-	if (geteuid() == 0 && users_resolve(&http->identity, "nobody", NULL, NULL, &reason) < 0) {
-		listener_close(&http->listener);
-		return errmsg_set(err, "http: %s", reason.text);
-	}
-	http->program = memory_copy_string(program);
 	ev_timer_init(&http->next_start, on_next_start, 0, 0);
 	http->next_start.data = http;
-	start(http);
+	bound = bind_address(http, settings->past, &reason) == 0;
+	if (!bound && !(settings->may_be_held && errno == EADDRINUSE))
+		return refuse(http, &reason, err);
+	if (geteuid() == 0 && users_resolve(&http->identity, "nobody", NULL, NULL, &reason) < 0)
+		return refuse(http, &reason, err);
+	if (bound)
+		start(http);
+	else
+		try_again(http, reason.text);
 	return 0;
 }
 
@@ -200,8 +227,5 @@ void http_process_close(struct http_process *http)
 		sys_pidfd_signal(http->pidfd, SIGKILL);
 		forget(http);
 	}
-	listener_close(&http->listener);
-	identity_free(&http->identity);
-	free(http->program);
-	*http = (struct http_process){.pidfd = -1};
+	forget_all(http);
 }

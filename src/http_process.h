@@ -23,6 +23,7 @@ struct http_process {
 	struct control *control;
 	struct spawn_reports *reports;
 	struct listener listener; /* bound once, handed to each of them */
+	char *address;            /* owned; where it is to be bound */
 	struct identity identity; /* nobody's, where we are root */
 	char *program;            /* owned; NULL: closed */
 	pid_t pid;                /* 0: none runs */
@@ -33,12 +34,19 @@ struct http_process {
 	struct backoff failures;
 };
 
-/* past: its socket from before an exec of ourselves; NULL: none.
- * A zeroed one is closed. Binds ADDRESS:PORT or unix:PATH and starts the program of that path. -1
+struct http_process_settings {
+	struct control *control;
+	struct spawn_reports *reports;
+	const char *address;              /* ADDRESS:PORT or unix:PATH */
+	const char *program;              /* the path of preforkd-http */
+	const struct listener_past *past; /* the socket from before an exec of ourselves; or NULL */
+	bool may_be_held; /* by the process of a supervisor that died: it leaves soon */
+};
+
+/* A zeroed one is closed. Binds the address, later when it may be held, and starts the program. -1
  * with the reason and errno. */
-int http_process_open(struct http_process *http, struct ev_loop *loop, struct control *control,
-	struct spawn_reports *reports, const char *address, const char *program,
-	const struct listener_past *past, struct errmsg *err);
+int http_process_open(struct http_process *http, struct ev_loop *loop,
+	const struct http_process_settings *settings, struct errmsg *err);
 bool http_process_owns(const struct http_process *http, pid_t pid);
 /* Ends it, and removes the socket's file. */
 void http_process_close(struct http_process *http);

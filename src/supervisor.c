@@ -159,6 +159,10 @@ static int open_http(struct supervisor *supervisor, struct errmsg *err)
 {
 	const char *address = supervisor->configuration->settings->preforkd.http;
 	const struct state *past = supervisor->options->resumed;
+	struct http_process_settings settings = {.control = supervisor->control,
+		.reports = &supervisor->reports,
+		.address = address,
+		.may_be_held = supervisor->follows_death || supervisor->resumed};
 	struct listener_past listener;
 	char *program;
 	int result;
@@ -171,9 +175,9 @@ static int open_http(struct supervisor *supervisor, struct errmsg *err)
 			.dev = past->http.dev,
 			.ino = past->http.ino};
 	program = helper_program(supervisor->options->helper_folder, "preforkd-http");
-	result = http_process_open(&supervisor->http, supervisor->loop, supervisor->control,
-		&supervisor->reports, address, program,
-		past && past->http.fd >= 0 ? &listener : NULL, err);
+	settings.program = program;
+	settings.past = past && past->http.fd >= 0 ? &listener : NULL;
+	result = http_process_open(&supervisor->http, supervisor->loop, &settings, err);
 	free(program);
 	return result;
 }

@@ -94,6 +94,7 @@ struct supervisor {
 	struct settings *past_settings; /* by which it lived; owned; or NULL */
 	struct errmsg past_unreadable;  /* why we do not know of one, if there was any */
 	bool resumed;                   /* it was ourselves, before an upgrade */
+	bool follows_death;             /* an earlier supervisor left workers behind */
 	struct leavers leavers;         /* its workers that nobody wants */
 	ev_timer leave_timer;           /* while there are any */
 

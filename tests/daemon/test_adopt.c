@@ -77,6 +77,50 @@ START_TEST(workers_serve_on_and_are_taken_over)
 }
 END_TEST
 
+static pid_t page_process(void)
+{
+	pid_t pids[MANY_WORKERS];
+	int count = process_children(daemon_pid(), pids);
+
+	for (int i = 0; i < count; i++) {
+		char path[64], target[PATH_MAX] = "";
+
+		snprintf(path, sizeof(path), "/proc/%d/exe", (int)pids[i]);
+		if (readlink(path, target, sizeof(target) - 1) > 0 &&
+			strstr(target, "/preforkd-http"))
+			return pids[i];
+	}
+	return 0;
+}
+
+static bool page_answers(int port)
+{
+	const char *metrics = http_get(port, "/metrics");
+
+	return metrics && strstr(metrics, "preforkd_");
+}
+
+/* The process of the page leaves when its supervisor is gone, but not at once. */
+START_TEST(who_holds_the_address_of_the_page_is_waited_for)
+{
+	int page = free_port();
+	char more[64];
+	pid_t held;
+
+	snprintf(more, sizeof(more), "http = 127.0.0.1:%d\n", page);
+	start(more);
+	WAIT_FOR(page_process() > 0);
+	held = page_process();
+	kill(held, SIGSTOP);
+	die();
+	rise();
+	WAIT_FOR(log_has("next try in"));
+	kill(held, SIGCONT);
+	WAIT_FOR(page_answers(page));
+	EXPECT_STOP();
+}
+END_TEST
+
 START_TEST(who_took_the_slot_of_another_is_known)
 {
 	struct crew before, after;
@@ -344,6 +388,7 @@ static Suite *adopt_suite(void)
 
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, workers_serve_on_and_are_taken_over);
+	tcase_add_test(tests, who_holds_the_address_of_the_page_is_waited_for);
 	tcase_add_test(tests, who_took_the_slot_of_another_is_known);
 	tcase_add_test(tests, those_of_another_configuration_are_replaced);
 	tcase_add_test(tests, a_death_in_the_middle_of_a_roll_keeps_the_sockets);
