@@ -72,7 +72,7 @@ def vandalise(world):
         if how == "fifo":
             os.mkfifo(path)
         elif how == "link":
-            os.symlink("/dev/zero", path)
+            os.symlink(world.path("log-before"), path)
         elif how == "folder":
             os.mkdir(path)
     except OSError as problem:

@@ -1,4 +1,5 @@
 """What must hold of the world once the faults are over."""
+import math
 import os
 import time
 
@@ -9,9 +10,7 @@ SETTLE_LIMIT = 40 * SLOWNESS  # seconds, for all to be as it should
 
 def settle(world):
     """Ends all faults that last; then within a bound everything is as it should be."""
-    for undo in world.undos[:]:
-        world.undos.remove(undo)
-        undo[1]()
+    world.undo(math.inf)
     until = time.monotonic() + SETTLE_LIMIT
     while True:
         world.tick()

@@ -17,6 +17,7 @@ ANSWER_LIMIT = 10 * SLOWNESS  # seconds, for the control socket
 STOP_LIMIT = 40 * SLOWNESS
 TICK = 0.05
 LINE = 64
+READ_MAX = 1 << 24
 PR_SET_CHILD_SUBREAPER = 36
 
 HEAD = """[preforkd]
@@ -73,10 +74,14 @@ def free_port():
 
 
 def read(path):
-    """What is in a file; nothing if it is not there (any more)."""
+    """What is in a file; nothing if it is not there (any more). It may be a fifo, or endless."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        with open(fd, "rb") as file:
+            return file.read(READ_MAX) or b""
     except OSError:
         return b""
 
@@ -188,14 +193,19 @@ class World:
     def tick(self):
         """What goes on all the time: the end of faults that last, orphans, samples."""
         now = time.monotonic()
-        for undo in [undo for undo in self.undos if undo[0] <= now and self.may_undo]:
-            self.undos.remove(undo)
-            undo[1]()
+        if self.may_undo:
+            self.undo(now)
         self.reap()
         if self.daemon and self.daemon.poll() is not None:
             raise Violation(f"the supervisor has ended by itself with status {self.daemon.returncode}")
         for call in self.ticks:
             call()
+
+    def undo(self, now):
+        """Ends the faults that are due. To end one may take a while, in which others do."""
+        while due := [undo for undo in self.undos if undo[0] <= now]:
+            self.undos.remove(due[0])
+            due[0][1]()
 
     def pause(self, seconds):
         until = time.monotonic() + seconds
