@@ -104,7 +104,7 @@ class Rival:
                                        start_new_session=True)
         try:
             time.sleep(SETTLE_SEC)
-            await_quiet()
+            await_quiet(4)
             if self.workers(process.pid) != SPARE:
                 with open(self.base + ".log", errors="replace") as log:
                     raise SystemExit(f"{type(self).__name__} has {self.workers(process.pid)} workers: {log.read()}")
@@ -225,7 +225,7 @@ class Floor(Rival):
             listener.listen(100)
             loops = [self.start(listener, SPARE)]
             time.sleep(1)
-            await_quiet()
+            await_quiet(4)
             began_ns = now_ns()
             loops.append(self.start(listener, MAX - SPARE))
             spent_ms = (now_ns() - began_ns) / 1e6
@@ -290,4 +290,6 @@ def main(rounds=7):
 
 
 if __name__ == "__main__":
+    # Whoever ends it gets all peers ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     main(*map(int, sys.argv[1:]))

@@ -8,6 +8,7 @@ four workers, by root. Faults that are mostly waiting are done to all at once, o
 """
 import os
 import shutil
+import signal
 import sys
 import threading
 import traceback
@@ -113,4 +114,6 @@ def main(runs="3", *names):
 
 
 if __name__ == "__main__":
+    # Whoever ends it gets all peers ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     main(*sys.argv[1:])
