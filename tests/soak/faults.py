@@ -57,6 +57,8 @@ def crash_at_once(world):
 
 def vandalise(world):
     path = world.path("run/harm.scoreboard")
+    # A file that loses its name twice stays without one until the workers who have the first have left
+    world.later(world.random.uniform(1, 5), lambda: world.end(world.workers("harm"), signal.SIGKILL))
     how = world.random.choice(["noise", "short", "empty", "long", "gone", "fifo", "link", "folder", "mode"])
     try:
         if how == "noise":
