@@ -21,12 +21,13 @@
 
 #include "memory.h"
 
-#define PATIENCE_SEC    5 /* how often; each asks for three times as much */
-#define PATIENCE_TEXT   "EXTEND_TIMEOUT_USEC=15000000"
-#define STATUS_GAP_SEC  1
-#define LATE_GAP_SEC    0.1
-#define USEC_DIGITS     18
-#define NAME_TEXT_BYTES 320 /* a name has 255 at most */
+#define PATIENCE_SEC      5 /* how often; each asks for three times as much */
+#define PATIENCE_ASKED_MS 15000
+#define PATIENCE_TEXT     "EXTEND_TIMEOUT_USEC=15000000"
+#define STATUS_GAP_SEC    1
+#define LATE_GAP_SEC      0.1
+#define USEC_DIGITS       18
+#define NAME_TEXT_BYTES   320 /* a name has 255 at most */
 
 /* To whom it goes: an @ stands for the NUL of an abstract address. */
 static socklen_t make_address(const struct service_manager *manager, struct sockaddr_un *to)
@@ -217,7 +218,7 @@ void service_manager_starting(const struct service_manager *manager, int64_t ms)
 	char text[64];
 
 	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%lld",
-		(long long)(ms + PATIENCE_SEC * 3 * 1000) * 1000);
+		((long long)ms + PATIENCE_ASKED_MS) * 1000);
 	send_text(manager, text);
 }
 
