@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """The same fault in five supervisors: same-fault.py [RUNS [FAULT...]]
 
     fork, killed, upgrade, term, board: which faults (default: all)
