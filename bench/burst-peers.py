@@ -224,15 +224,17 @@ class Floor(Rival):
             listener.bind(self.base + ".sock")
             listener.listen(100)
             loops = [self.start(listener, SPARE)]
-            time.sleep(1)
-            await_quiet(4)
-            began_ns = now_ns()
-            loops.append(self.start(listener, MAX - SPARE))
-            spent_ms = (now_ns() - began_ns) / 1e6
-            times_ms = burst(self.base + ".sock", fastcgi_request(self.script))
-            for loop in loops:
-                loop.terminate()
-                loop.wait()
+            try:
+                time.sleep(1)
+                await_quiet(4)
+                began_ns = now_ns()
+                loops.append(self.start(listener, MAX - SPARE))
+                spent_ms = (now_ns() - began_ns) / 1e6
+                times_ms = burst(self.base + ".sock", fastcgi_request(self.script))
+            finally:
+                for loop in loops:
+                    loop.terminate()
+                    loop.wait()
         return [spent_ms + value for value in times_ms]
 
 
