@@ -57,16 +57,6 @@ static void wait_for(const struct supervisor *supervisor, struct leavers *leaver
 	leavers_free(leavers);
 }
 
-static size_t count_held(const struct state *state)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < state->pool_count; i++)
-		for (size_t j = 0; j < state->pool[i].worker_count; j++)
-			count += state->pool[i].worker[j].pidfd >= 0;
-	return count;
-}
-
 void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 {
 	struct runtime_dir *dir = &supervisor->runtime_dir;
@@ -84,7 +74,7 @@ void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 	if (!state)
 		return;
 	log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",
-		(long)state->pid, count_held(state));
+		(long)state->pid, orphans_count(state));
 	supervisor->past = state;
 	supervisor->follows_death = true;
 	if (settings->preforkd.orphans != ORPHANS_STOP)

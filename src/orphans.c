@@ -201,7 +201,7 @@ static void find_unwritten(struct state *state)
 		closedir(proc);
 }
 
-static size_t count_held(const struct state *state)
+size_t orphans_count(const struct state *state)
 {
 	size_t count = 0;
 
@@ -223,7 +223,7 @@ struct state *orphans_find(int dir_fd, const char *path, struct errmsg *unreadab
 	if (same_world(state)) {
 		orphans_hold(state, false);
 		find_unwritten(state);
-		if (count_held(state) > 0)
+		if (orphans_count(state) > 0)
 			return state;
 	}
 	orphans_forget(state);

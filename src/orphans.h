@@ -16,6 +16,8 @@ struct state *orphans_find(int dir_fd, const char *path, struct errmsg *unreadab
 /* Opens the pidfds of the state's workers; ours: those that are no foreign ones are our children.
  * How many there are. */
 size_t orphans_hold(struct state *state, bool ours);
+/* How many are held. */
+size_t orphans_count(const struct state *state);
 /* Asks them to leave; their pidfds become the leavers'. */
 void orphans_end_pool(struct leavers *leavers, struct state_pool *pool, const char *why);
 void orphans_end(struct leavers *leavers, struct state *state, const char *why);

@@ -132,7 +132,7 @@ int safe_path_open_folder(const char *path, struct errmsg *err)
 	errno = ENAMETOOLONG;
 	if (strlen(path) >= sizeof(way.rest))
 		return errmsg_errno(err, "cannot open its folder");
-	strcpy(way.rest, path);
+	memcpy(way.rest, path, strlen(path) + 1);
 	way.fd = open(path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (way.fd >= 0 && walk(&way) == 0)
 		return way.fd;
