@@ -116,7 +116,8 @@ static bool is_zone(const char *text, size_t length)
 	return length == 0 || (length > 1 && strspn(text + 1, NAME_BYTES ".") == length - 1);
 }
 
-/* What stands in the brackets, in canonical form, with its %zone; NULL: no IPv6 address. */
+/* What stands in the brackets, in canonical form, with its %zone; NULL: no IPv6 address. That form
+ * may be the longer one (::ffff:ffff is ::255.255.255.255), and must still be read back. */
 static char *canonical_ipv6(const char *text, size_t length)
 {
 	char host[INET6_ADDRSTRLEN];
@@ -128,7 +129,8 @@ static char *canonical_ipv6(const char *text, size_t length)
 	memcpy(host, text, zone);
 	host[zone] = '\0';
 	if (inet_pton(AF_INET6, host, &ipv6) != 1 ||
-		!inet_ntop(AF_INET6, &ipv6, host, sizeof(host)))
+		!inet_ntop(AF_INET6, &ipv6, host, sizeof(host)) ||
+		strlen(host) + length - zone > HOST_BYTES_MAX)
 		return NULL;
 	return memory_format("%s%.*s", host, (int)(length - zone), text + zone);
 }
