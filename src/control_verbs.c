@@ -65,16 +65,12 @@ static int find_verb(struct control_command *command, const char *name, struct e
 
 static int read_signal(struct control_command *command, const char *name, struct errmsg *err)
 {
-	const char *names[NSIG];
-	size_t count = 0;
+	const char *names[SIGNAL_NAMES_MAX];
 
 	command->signal_number = signal_number(name);
 	if (command->signal_number > 0)
 		return 0;
-	for (int number = 1; number < NSIG; number++)
-		if (!strchr(signal_name(number), ' ')) /* "signal 33" has no name */
-			names[count++] = signal_name(number);
-	return not_found("signal", name, suggest_nearest(name, names, count), err);
+	return not_found("signal", name, suggest_nearest(name, names, signal_names(names)), err);
 }
 
 static int read_pool(struct control_command *command, const char *name, struct errmsg *err)

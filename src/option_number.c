@@ -15,8 +15,6 @@
 #include "signal_name.h"
 #include "suggest.h"
 
-#define SIGNALS_MAX 128
-
 static char *format_number(const struct option *option, int64_t number)
 {
 	char text[VALUE_TEXT_BYTES];
@@ -174,13 +172,9 @@ static char *format_enum(const struct option *option, const void *section)
 
 static int refuse_signal(const char *text, struct errmsg *err)
 {
-	const char *candidates[SIGNALS_MAX], *nearest;
-	size_t count = 0;
+	const char *names[SIGNAL_NAMES_MAX];
+	const char *nearest = suggest_nearest(text, names, signal_names(names));
 
-	for (const char *name = signal_next_name(NULL); name && count < SIGNALS_MAX;
-		name = signal_next_name(name))
-		candidates[count++] = name;
-	nearest = suggest_nearest(text, candidates, count);
 	return errmsg_set(err, "\"%.80s\" is not a signal%s%s%s", text,
 		nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }

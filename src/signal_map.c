@@ -73,15 +73,14 @@ void signal_map_init(struct signal_map *map)
  * been meant. */
 static int refuse_name(const char *name, bool action_fits, struct errmsg *err)
 {
-	const char *candidates[_NSIG + COUNT(action_names)];
+	const char *candidates[SIGNAL_NAMES_MAX + COUNT(action_names)];
 	const char *near, *bare = strncasecmp(name, "SIG", 3) == 0 ? name + 3 : name;
 	const char *what = action_fits ? "neither an action nor a signal" : "not a signal";
 	size_t count = 0;
 
 	for (size_t i = SIGNAL_UNLISTED + 1; action_fits && i < COUNT(action_names); i++)
 		candidates[count++] = action_names[i];
-	for (const char *next = signal_next_name(NULL); next; next = signal_next_name(next))
-		candidates[count++] = next;
+	count += signal_names(candidates + count);
 	near = suggest_nearest(bare, candidates, count);
 	if (near)
 		return errmsg_set(err, "\"%.80s\" is %s (did you mean %s?)", name, what, near);

@@ -6,7 +6,6 @@
 #include "signal_name.h"
 
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -135,14 +134,12 @@ const char *signal_name(int signal_number)
 	return numbered_names[signal_number];
 }
 
-const char *signal_next_name(const char *previous)
+size_t signal_names(const char *names[SIGNAL_NAMES_MAX])
 {
-	int number = previous ? signal_number(previous) : 0;
+	size_t count = 0;
 
-	if (number < 0)
-		return NULL;
-	for (number++; number < _NSIG; number++)
+	for (int number = 1; number < _NSIG; number++)
 		if (find_name(number))
-			return find_name(number);
-	return NULL;
+			names[count++] = find_name(number);
+	return count;
 }

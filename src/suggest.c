@@ -61,7 +61,9 @@ const char *suggest_nearest(const char *name, const char *const *candidates, siz
 		size_t allowed = length / 3 > 1 ? length / 3 : 1;
 		size_t edits;
 
-		if (length > NAME_BYTES_MAX)
+		/* It takes as many edits at least as one is longer than the other. */
+		if (length > NAME_BYTES_MAX || length > name_length + allowed ||
+			name_length > length + allowed)
 			continue;
 		edits = edits_between(name, candidates[i]);
 		/* Fewer than both are long: something of the name must be left in it. */
