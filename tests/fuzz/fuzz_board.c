@@ -4,17 +4,7 @@
  */
 #include "board.h"
 
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "must.h"
 
 /* A line of its own on the heap, so that a byte too many is seen. */
 static char *copy_line(const uint8_t *data, size_t size, size_t from)

@@ -3,20 +3,14 @@
  * settings or with faults, and settings that are printed read back to the same print. Lines of "%%"
  * part the input: behind the first are the files 1.ini, 2.ini, ... that can be included; there are
  * no others.
- *
- * clang -fsanitize=fuzzer,address,undefined, linked with the floors 0 and 1; seeds are in
- * corpus/config.
  */
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "config_file.h"
 #include "config_source.h"
-#include "errmsg.h"
 #include "faults.h"
+#include "must.h"
 #include "settings.h"
 #include "words.h"
 
@@ -29,8 +23,6 @@ static struct part {
 } parts[PARTS_MAX];
 static size_t part_count;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* --- in the place of config_source.c ----------------------------------------------------- */
 
 int config_source_read(struct config_bytes *out, const char *path, enum config_source source,
@@ -40,12 +32,10 @@ int config_source_read(struct config_bytes *out, const char *path, enum config_s
 	for (size_t i = 0; i < part_count; i++) {
 		if (strcmp(parts[i].path, path) != 0)
 			continue;
-		if (parts[i].length > max_bytes)
-			abort(); /* the fuzzer's inputs are small */
+		must(parts[i].length <= max_bytes); /* the fuzzer's inputs are small */
 		out->length = parts[i].length;
 		out->bytes = malloc(out->length ? out->length : 1);
-		if (!out->bytes)
-			abort();
+		must(out->bytes != NULL);
 		memcpy(out->bytes, parts[i].bytes, out->length);
 		return 0;
 	}
@@ -106,11 +96,9 @@ static void check_round_trip(const struct settings *settings)
 	char *text = print(settings, &length), *again;
 	struct settings *copy = config_file_parse("/fuzz/other.ini", text, length, &faults);
 
-	if (!copy || faults.errors > 0)
-		abort();
+	must(copy && faults.errors == 0);
 	again = print(copy, &again_length);
-	if (length != again_length || memcmp(text, again, length) != 0)
-		abort();
+	must(length == again_length && memcmp(text, again, length) == 0);
 	settings_free(copy);
 	faults_free(&faults);
 	free(again);
@@ -124,8 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	take_apart((const char *)data, size);
 	settings = config_file_parse(parts[0].path, parts[0].bytes, parts[0].length, &faults);
-	if (!settings)
-		abort();
+	must(settings != NULL);
 	if (faults.errors == 0)
 		check_round_trip(settings);
 	settings_free(settings);

@@ -9,20 +9,9 @@
 #include "control_verbs.h"
 
 #include <signal.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "errmsg.h"
+#include "must.h"
 #include "settings.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_reason(const struct errmsg *err)
 {

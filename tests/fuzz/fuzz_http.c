@@ -3,13 +3,12 @@
  * there for the next visitor. One gateway serves all inputs of a run, as in life; its supervisor
  * answers each request at once. A byte 0xff in the input ends what is sent at a time.
  */
-#include "errmsg.h"
 #include "http/gateway.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "must.h"
 
 #define TURNS     3 /* a request is taken, the supervisor asked, the answer sent */
 #define TURNS_MAX 64
@@ -26,14 +25,6 @@ struct world {
 	int supervisor;
 	bool made;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void make_world(struct world *world)
 {

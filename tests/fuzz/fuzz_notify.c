@@ -1,21 +1,10 @@
 /*
  * Any bytes as a notification: nothing is read beyond them, what is said keeps its bounds, and the
  * flags are those that a slow and plain reading finds.
- *
- * clang -fsanitize=fuzzer,address,undefined, with src/notify_message.c; seeds are in corpus/notify.
  */
 #include "notify_message.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "must.h"
 
 /* Is there such a line between newlines or the ends? */
 static bool has_line(const char *bytes, size_t size, const char *line)

@@ -1,24 +1,10 @@
 /*
  * Any bytes as a saved state: what is accepted keeps its bounds, and written again it is the same
  * state.
- *
- * clang -fsanitize=fuzzer,address,undefined, with src/state.c, src/errmsg.c and src/memory.c; seeds
- * are in corpus/state.
  */
 #include "state.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "errmsg.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "must.h"
 
 static void check_workers(const struct state_pool *pool)
 {
@@ -42,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < state->pool_count; i++)
 		check_workers(&state->pool[i]);
 	bytes = state_to_bytes(state, &length);
-	must(bytes && length == size);
+	must(bytes && length == size && memcmp(bytes, data, size) == 0);
 	again = state_of_bytes(bytes, length, &err);
 	must(again != NULL);
 	state_free(again);
