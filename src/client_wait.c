@@ -24,6 +24,8 @@
 
 #define ANSWER_LIMIT_SEC 10
 #define EXIT_LIMIT_MS    10000
+/* What ended before the answer can have waited for us so long; more is a clock that was set. */
+#define EARLIER_LIMIT_SEC 60
 
 struct waiting {
 	const struct client_arguments *arguments;
@@ -32,6 +34,9 @@ struct waiting {
 	struct client_link stream;
 	struct client_progress progress;
 	int pidfd; /* of the supervisor, while it is to stop; -1 */
+	/* what was asked for follows one of its kind; the answer's time */
+	bool follows;
+	double asked_at;
 };
 
 /* --- how it is said --- */
@@ -175,6 +180,19 @@ static bool is_event(const json_t *event, const char *name)
 	return found && strcmp(found, name) == 0;
 }
 
+/* Is it the end of one that was under way when we asked, before we did or after? */
+static bool is_another_end(struct waiting *waiting, const json_t *event)
+{
+	const double before_sec =
+		waiting->asked_at - json_real_value(json_object_get(event, "time"));
+	const bool is_first = waiting->follows;
+
+	if (before_sec > 0 && before_sec < EARLIER_LIMIT_SEC)
+		return true;
+	waiting->follows = false;
+	return is_first;
+}
+
 /* One event. Is it the end? Then *status is how it ended. */
 static bool take_event(struct waiting *waiting, json_t *event, int *status)
 {
@@ -184,6 +202,8 @@ static bool take_event(struct waiting *waiting, json_t *event, int *status)
 		client_progress_show(&waiting->progress, event);
 	if (!is_event(event, "finished") ||
 		(stops(waiting) && json_is_true(json_object_get(event, "ok"))))
+		return false;
+	if (is_another_end(waiting, event))
 		return false;
 	client_progress_end(&waiting->progress);
 	json_object_del(event, "event");
@@ -269,6 +289,8 @@ static int ask_and_follow(struct waiting *waiting, struct client_places *places)
 	answer = ask(places, waiting->arguments, &status);
 	if (!answer)
 		return status;
+	waiting->follows = json_is_true(json_object_get(answer, "follows"));
+	waiting->asked_at = json_real_value(json_object_get(answer, "time"));
 	if (json_is_true(json_object_get(answer, "ok")))
 		status = follow(waiting);
 	else

@@ -34,6 +34,8 @@
 /* What is answered: words for the user, and an exit status. */
 struct answer {
 	int exit_status;
+	double asked_at;
+	bool follows; /* another of its kind is under way and ends first */
 	struct errmsg text;
 };
 
@@ -57,6 +59,9 @@ static void send_answer(struct control_client *client, const struct answer *answ
 
 	if (!ok)
 		json_object_set_new(document, "exit_status", json_integer(answer->exit_status));
+	json_object_set_new(document, "time", json_real(answer->asked_at));
+	if (answer->follows)
+		json_object_set_new(document, "follows", json_true());
 	text = json_dumps(document, JSON_COMPACT);
 	control_answer(client, text ? text : "{}", text ? strlen(text) : 2);
 	free(text);
@@ -174,6 +179,7 @@ static void reload(struct supervisor *supervisor, enum reload_kind kind, struct 
 	const bool rolling = supervisor->reload.state == RELOAD_ROLLING;
 	const char *name = kind == RELOAD_ALL ? "reload" : "reconfigure";
 
+	answer->follows = rolling && strcmp(supervisor->reload.action, name) == 0;
 	reload_ask(supervisor, kind, 0);
 	say(answer, EX_OK, rolling ? "a reload is under way, a %s follows it" : "%s begun", name);
 }
@@ -261,7 +267,7 @@ static void handle(
 {
 	struct supervisor *supervisor = context;
 	struct control_command command;
-	struct answer answer = {0};
+	struct answer answer = {.asked_at = events_time()};
 
 	if (control_verb_parse(&command, request->word, request->words, &answer.text) < 0) {
 		answer.exit_status = EX_USAGE;

@@ -28,7 +28,7 @@ static void tell(struct events *events, json_t *event)
 	json_decref(event);
 }
 
-static double unix_time(void)
+double events_time(void)
 {
 	struct timespec now;
 
@@ -57,7 +57,7 @@ void events_worker(struct events *events, const struct pool *pool, const struct 
 	if (!heard(events))
 		return;
 	tell(events, json_pack("{s:s,s:f,s:s,s:i,s:i,s:I,s:s,s:s,s:s}", "event", "worker", "time",
-			     unix_time(), "pool", pool->name, "slot", worker->record.slot, "pid",
+			     events_time(), "pool", pool->name, "slot", worker->record.slot, "pid",
 			     (int)worker->record.pid, "generation",
 			     (json_int_t)worker->record.generation, "from", worker_state_name(from),
 			     "to", worker_state_name(worker->record.state), "why",
@@ -80,7 +80,8 @@ void events_finished(struct events *events, const char *action, const char *pool
 
 	if (!heard(events))
 		return;
-	tell(events, json_pack("{s:s,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "action", action,
-			     "pool", pool, "ok", ok, ok ? "message" : "error",
-			     json_text(text, strlen(text)), "exit_status", exit_status));
+	tell(events, json_pack("{s:s,s:f,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "time",
+			     events_time(), "action", action, "pool", pool, "ok", ok,
+			     ok ? "message" : "error", json_text(text, strlen(text)), "exit_status",
+			     exit_status));
 }

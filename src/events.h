@@ -21,6 +21,7 @@ struct events {
 	bool telling;            /* a line of the log about telling is no event */
 };
 
+double events_time(void); /* in seconds since 1970, as events tell it */
 /* For logger_tap(). */
 void events_log(void *events, const struct log_record *record);
 void events_worker(struct events *events, const struct pool *pool, const struct worker *worker,

@@ -285,6 +285,28 @@ END_TEST
 
 /* --- trouble --- */
 
+/* Who asks in the middle of one waits for the one that follows it. */
+START_TEST(a_command_in_the_middle_waits_for_its_own)
+{
+	for (int i = 0; i < 3; i++) {
+		int before = reloads_done();
+
+		if (i == 0) {
+			config("[pool:web]\n" QUICK "max_workers = 2\nspawn_interval = 100ms\n"
+			       "command = @worker@\n");
+			daemon_start();
+			WAIT_FOR(log_has("ready: the first"));
+		}
+		daemon_kill(SIGHUP);
+		WAIT_FOR(log_count("HUP from pid") == i + 1);
+		nap_ms(20);
+		ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "reload"), 0);
+		ck_assert_int_eq(reloads_done(), before + 2);
+	}
+	EXPECT_STOP();
+}
+END_TEST
+
 START_TEST(a_pool_that_crashes_is_mended_by_a_reload)
 {
 	config("[pool:web]\nmax_workers = 2\ncrash_loop = backoff\nmin_uptime = 20ms\n"
@@ -342,6 +364,7 @@ int main(void)
 	tcase_add_test(middle, drained_in_the_middle_all_leave);
 	tcase_add_test(middle, shrunk_in_the_middle_old_ones_leave);
 	tcase_add_test(middle, asked_in_the_middle_the_newest_file_follows);
+	tcase_add_test(trouble, a_command_in_the_middle_waits_for_its_own);
 	tcase_add_test(trouble, a_pool_that_crashes_is_mended_by_a_reload);
 	tcase_add_test(trouble, a_pool_in_trouble_does_not_keep_another_from_rolling);
 	return harness_main(suite);
