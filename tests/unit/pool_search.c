@@ -401,6 +401,8 @@ static int depth_wanted(const struct search_kind *kind)
 
 	if (given)
 		return atoi(given);
+	if (getenv("PREFORKD_TEST_LONG"))
+		return kind->depth + 2;
 	if (test_slowness() > 10)
 		return 2;
 	return test_slowness() > 1 ? kind->depth - 2 : kind->depth;
