@@ -101,7 +101,7 @@ static int spawn(struct http_process *http, int channel_fd, int null_fd, struct 
 	if (spawn_start(&spawned, &plan, http->reports, err) < 0)
 		return -1;
 	http->started_ms = sys_now_ms();
-	http->pid = spawned.pid;
+	http->pid = http->last_pid = spawned.pid;
 	http->pidfd = spawned.pidfd;
 	ev_io_init(&http->exit_watcher, on_exit_ready, http->pidfd, EV_READ);
 	http->exit_watcher.data = http;
@@ -211,6 +211,15 @@ int http_process_open(struct http_process *http, struct ev_loop *loop,
 	else
 		try_again(http, reason.text);
 	return 0;
+}
+
+bool http_process_take_report(const struct http_process *http, const struct spawn_report *report)
+{
+	if (report->pid != http->last_pid)
+		return false;
+	log_warning(NULL, "http: %s: %s: %s", http->program, spawn_step_name(report->step),
+		strerror(report->error));
+	return true;
 }
 
 bool http_process_owns(const struct http_process *http, pid_t pid)

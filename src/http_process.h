@@ -16,6 +16,7 @@
 
 struct control;
 struct errmsg;
+struct spawn_report;
 struct spawn_reports;
 
 struct http_process {
@@ -27,6 +28,7 @@ struct http_process {
 	struct identity identity; /* nobody's, where we are root */
 	char *program;            /* owned; NULL: closed */
 	pid_t pid;                /* 0: none runs */
+	pid_t last_pid;           /* of the one that was started last, also when it has ended */
 	int pidfd;
 	int64_t started_ms;
 	ev_io exit_watcher;
@@ -48,6 +50,9 @@ struct http_process_settings {
 int http_process_open(struct http_process *http, struct ev_loop *loop,
 	const struct http_process_settings *settings, struct errmsg *err);
 bool http_process_owns(const struct http_process *http, pid_t pid);
+/* Logs why it could not be executed; false: it is of another process. Its number may be a worker's
+ * by now: the pools are asked first. */
+bool http_process_take_report(const struct http_process *http, const struct spawn_report *report);
 /* Ends it, and removes the socket's file. */
 void http_process_close(struct http_process *http);
 

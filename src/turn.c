@@ -100,17 +100,22 @@ void turn_moved(void *owner, const struct pool *pool, const struct worker *worke
 	events_worker(&supervisor->events, pool, worker, from, why);
 }
 
+static void take_report(struct supervisor *supervisor, const struct spawn_report *report)
+{
+	if (upgrade_take_report(&supervisor->upgrade, report))
+		return;
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		if (pool_take_report(supervisor->pool[i], report))
+			return;
+	http_process_take_report(&supervisor->http, report);
+}
+
 static void take_reports(struct supervisor *supervisor)
 {
 	struct spawn_report report;
 
-	while (spawn_reports_read(&supervisor->reports, &report)) {
-		if (upgrade_take_report(&supervisor->upgrade, &report))
-			continue;
-		for (size_t i = 0; i < supervisor->pool_count; i++)
-			if (pool_take_report(supervisor->pool[i], &report))
-				break;
-	}
+	while (spawn_reports_read(&supervisor->reports, &report))
+		take_report(supervisor, &report);
 }
 
 static bool is_ours(void *context, pid_t pid)
