@@ -6,6 +6,8 @@ import signal
 import socket
 import time
 
+from world import read
+
 LOADED = ("web", "near", "demand", "auto", "jobs")
 DEADLY = ((signal.SIGKILL,), (signal.SIGSEGV, signal.SIGCONT), (signal.SIGABRT, signal.SIGCONT))
 
@@ -365,19 +367,15 @@ def deaf_listener(world):
 
 def end_gateway(world):
     for pid, _ in world.children(world.daemon.pid):
-        with open(f"/proc/{pid}/comm") as name:
-            if name.read().strip() == "preforkd-http":
-                os.kill(pid, world.random.choice([signal.SIGKILL, signal.SIGTERM]))
+        if read(f"/proc/{pid}/comm").strip() == b"preforkd-http":
+            os.kill(pid, world.random.choice([signal.SIGKILL, signal.SIGTERM]))
 
 
 def notify_garbage(world):
     places = set()
     for _, _, pid in world.workers("near", "harm"):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                places |= {word[14:] for word in file.read().split(b"\0") if word.startswith(b"NOTIFY_SOCKET=")}
-        except OSError:
-            pass
+        words = read(f"/proc/{pid}/environ").split(b"\0")
+        places |= {word[14:] for word in words if word.startswith(b"NOTIFY_SOCKET=")}
     for place in places:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
             link.setblocking(False)

@@ -35,7 +35,11 @@ class Watch:
         """Does it; the record is there also when it does not come back."""
         begun = self.seconds()
         self.faults.append((begun, name, "begun"))
-        self.faults[-1] = (begun, name, do() or "")
+        try:
+            what = do()
+        except ProcessLookupError:
+            what = "whom it was for has gone"
+        self.faults[-1] = (begun, name, what or "")
         csv.writer(self.faults_file).writerow((f"{begun:.1f}", *self.faults[-1][1:]))
 
     def tick(self):
