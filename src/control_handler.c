@@ -216,6 +216,13 @@ static bool is_too_late(const struct supervisor *supervisor, enum control_verb v
 	       verb != VERB_SIGNAL && verb != VERB_REOPEN && verb != VERB_PING;
 }
 
+/* ... and takes memory, so that it is refused when there is none to spare. */
+static bool begins_something(enum control_verb verb)
+{
+	return verb == VERB_RELOAD || verb == VERB_RECONFIGURE || verb == VERB_UPGRADE ||
+	       verb == VERB_SCALE || verb == VERB_RESTART;
+}
+
 static void perform(
 	struct supervisor *supervisor, const struct control_command *command, struct answer *answer)
 {
@@ -284,6 +291,8 @@ static void handle(
 	}
 	if (is_too_late(supervisor, command.verb))
 		say(&answer, EX_TEMPFAIL, "the supervisor is stopping");
+	else if (begins_something(command.verb) && !memory_ready())
+		say(&answer, EX_OSERR, "no memory");
 	else
 		perform(supervisor, &command, &answer);
 	send_answer(client, &answer);

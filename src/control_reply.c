@@ -169,6 +169,16 @@ void control_client_tell_dropped(struct control_client *client)
 		client->dropped = 0;
 }
 
+/* No memory for it: whoever may wait for just this one must not wait for ever. */
+static void add_event(struct control_client *client, const char *json, size_t bytes)
+{
+	if (control_queue_add(&client->queue, json, bytes))
+		return;
+	client->dropped++;
+	if (!client->channel)
+		control_client_doom(client);
+}
+
 void control_client_tell(struct control_client *client, const char *json, size_t bytes)
 {
 	bool idle = control_queue_waiting(&client->queue) == 0;
@@ -177,9 +187,10 @@ void control_client_tell(struct control_client *client, const char *json, size_t
 		return;
 	control_client_tell_dropped(client);
 	if (client->dropped > 0 ||
-		control_queue_waiting(&client->queue) + bytes >= CONTROL_QUEUE_BYTES ||
-		!control_queue_add(&client->queue, json, bytes))
+		control_queue_waiting(&client->queue) + bytes >= CONTROL_QUEUE_BYTES)
 		client->dropped++;
-	if (idle)
+	else
+		add_event(client, json, bytes);
+	if (idle && client->streaming)
 		control_client_flush(client);
 }

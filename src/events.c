@@ -8,6 +8,7 @@
 
 #include "json_text.h"
 #include "log_format.h"
+#include "memory.h"
 #include "pool.h"
 #include "worker.h"
 
@@ -16,7 +17,8 @@ static bool heard(const struct events *events)
 	return events->control && control_streaming(events->control);
 }
 
-static void tell(struct events *events, json_t *event)
+/* false: no memory for it. */
+static bool tell(struct events *events, json_t *event)
 {
 	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
 
@@ -26,6 +28,7 @@ static void tell(struct events *events, json_t *event)
 	events->telling = false;
 	free(text);
 	json_decref(event);
+	return text != NULL;
 }
 
 double events_time(void)
@@ -73,15 +76,23 @@ void events_progress(struct events *events, const char *action, const char *pool
 			     "pool", pool, "done", done, "total", total, "starting", starting));
 }
 
-void events_finished(struct events *events, const char *action, const char *pool, int exit_status,
-	const char *text)
+static bool tell_finished(struct events *events, const char *action, const char *pool,
+	int exit_status, const char *text)
 {
 	const bool ok = exit_status == 0;
 
-	if (!heard(events))
+	return tell(events, json_pack("{s:s,s:f,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "time",
+				    events_time(), "action", action, "pool", pool, "ok", ok,
+				    ok ? "message" : "error", json_text(text, strlen(text)),
+				    "exit_status", exit_status));
+}
+
+/* For this one somebody waits, so the reserve is there for it too. */
+void events_finished(struct events *events, const char *action, const char *pool, int exit_status,
+	const char *text)
+{
+	if (!heard(events) || tell_finished(events, action, pool, exit_status, text))
 		return;
-	tell(events, json_pack("{s:s,s:f,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "time",
-			     events_time(), "action", action, "pool", pool, "ok", ok,
-			     ok ? "message" : "error", json_text(text, strlen(text)), "exit_status",
-			     exit_status));
+	memory_release_reserve();
+	tell_finished(events, action, pool, exit_status, text);
 }

@@ -365,6 +365,7 @@ int main(int argc, char **argv)
 	struct errmsg err;
 	int status;
 
+	memory_ready();
 	if (startup_prepare(&limits, &err) < 0) {
 		fprintf(stderr, "preforkd: %s\n", err.text);
 		return EX_OSERR;

@@ -1,6 +1,6 @@
 /*
- * Allocations that cannot be refused. With Linux's overcommit they fail in practice only under a
- * hard address-space limit, where nothing sensible can go on.
+ * Allocations that cannot be refused, and the reserve that they are made of when there is nothing
+ * else. The reserve is the process's, as the heap is. Only what is asked for here may use it.
  */
 #include "memory.h"
 
@@ -11,12 +11,35 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *must_have(void *block)
+#define RESERVE_BYTES (1 << 20) /* a mapping of its own, which free(3) gives back */
+
+static void *reserve;
+
+static bool give_reserve(void)
+{
+	const bool given = reserve != NULL;
+
+	free(reserve);
+	reserve = NULL;
+	return given;
+}
+
+bool memory_ready(void)
+{
+	if (!reserve)
+		reserve = malloc(RESERVE_BYTES);
+	return reserve != NULL;
+}
+
+void memory_release_reserve(void)
+{
+	give_reserve();
+}
+
+static void __attribute__((noreturn)) give_up(void)
 {
 	static const char message[] = "preforkd: out of memory\n";
 
-	if (block)
-		return block;
 	if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
 		_exit(70);
 	_exit(70);
@@ -24,27 +47,48 @@ static void *must_have(void *block)
 
 void *memory_alloc(size_t bytes)
 {
-	return must_have(calloc(1, bytes ? bytes : 1));
+	void *block;
+
+	while (!(block = calloc(1, bytes ? bytes : 1)))
+		if (!give_reserve())
+			give_up();
+	return block;
 }
 
 void *memory_resize(void *block, size_t count, size_t bytes)
 {
-	return must_have(reallocarray(block, count ? count : 1, bytes));
+	void *resized;
+
+	while (!(resized = reallocarray(block, count ? count : 1, bytes)))
+		if (!give_reserve())
+			give_up();
+	return resized;
 }
 
 char *memory_copy_string(const char *text)
 {
-	return text ? must_have(strdup(text)) : NULL;
+	char *copy;
+
+	if (!text)
+		return NULL;
+	while (!(copy = strdup(text)))
+		if (!give_reserve())
+			give_up();
+	return copy;
 }
 
 char *memory_format(const char *format, ...)
 {
 	char *text = NULL;
 	va_list arguments;
+	int length;
 
-	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		text = NULL;
-	va_end(arguments);
-	return must_have(text);
+	do {
+		va_start(arguments, format);
+		length = vasprintf(&text, format, arguments);
+		va_end(arguments);
+		if (length < 0 && !give_reserve())
+			give_up();
+	} while (length < 0);
+	return text;
 }

@@ -14,6 +14,7 @@
 #include "errmsg.h"
 #include "generation.h"
 #include "logger.h"
+#include "memory.h"
 #include "pool.h"
 #include "safe_file.h"
 #include "scoreboard.h"
@@ -167,13 +168,14 @@ static void set_limits(const struct pool *pool, struct worker *worker, int64_t n
 
 static struct worker *start_worker(struct pool *pool, int64_t now_ms, struct errmsg *err)
 {
-	struct worker *worker = pool_free_slot(pool);
+	struct worker *worker = memory_ready() ? pool_free_slot(pool) : NULL;
 	struct start start = {.worker = {.scoreboard_fd = -1}};
 	const struct spawn_plan *plan = NULL;
 	int result = -1;
 
 	if (!worker) {
-		errmsg_errno(err, "no room on the scoreboard for one more worker");
+		errmsg_errno(err, memory_ready() ? "no room on the scoreboard for one more worker"
+						 : "no memory to spare");
 		return NULL;
 	}
 	start.worker.slot = worker->record.slot;

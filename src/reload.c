@@ -125,6 +125,8 @@ static int prepare_pools(struct prepared *prepared, struct supervisor *superviso
 		if (prepare_change(change, supervisor, prepared, kind, &reason) < 0)
 			return errmsg_set(
 				err, "[pool:%s]: %s", settings->pools[i].name, reason.text);
+		if (!memory_ready())
+			return errmsg_set(err, "no memory");
 	}
 	return 0;
 }
@@ -132,9 +134,12 @@ static int prepare_pools(struct prepared *prepared, struct supervisor *superviso
 static int prepare(struct prepared *prepared, struct supervisor *supervisor, enum reload_kind kind,
 	struct errmsg *err)
 {
-	struct settings *settings = read_settings(supervisor->options->config_path, err);
+	struct settings *settings = NULL;
 
 	prepared->pidfile.fd = -1;
+	if (!memory_ready())
+		return errmsg_set(err, "no memory");
+	settings = read_settings(supervisor->options->config_path, err);
 	if (!settings)
 		return -1;
 	prepared->configuration =
@@ -377,6 +382,8 @@ int reload_restart(
 		return errmsg_set(err, "there is no pool %.40s", name);
 	if (reload->state == RELOAD_ROLLING)
 		return errmsg_set(err, "a %s is under way", reload->action);
+	if (!memory_ready())
+		return errmsg_set(err, "no memory");
 	generation = pool_make_generation(pool, supervisor->configuration, pool->settings, err);
 	if (!generation)
 		return -1;

@@ -308,6 +308,7 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 		log_notice(NULL, "stopped");
 	}
 	supervisor_close(&supervisor);
+	memory_release_reserve();
 	status = supervisor.exit_status;
 	/* A start that somebody ended is none, and there is nothing left in the way of another. */
 	turn_tell_starter(

@@ -6,12 +6,14 @@
 #include "turn.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "actions.h"
 #include "control_handler.h"
 #include "errmsg.h"
 #include "logger.h"
+#include "memory.h"
 #include "pool.h"
 #include "pool_reconcile.h"
 #include "pool_start.h"
@@ -287,6 +289,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 
 	(void)events;
 	ev_idle_stop(loop, &supervisor->again);
+	memory_ready();
 	actions_take_signals(supervisor, now_ms);
 	walk_step(&supervisor->walk, loop, supervisor->pool, supervisor->pool_count, now_ms);
 	take_reports(supervisor);
@@ -304,10 +307,21 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 		ev_idle_start(loop, &supervisor->again);
 }
 
+/* libev aborts when it is told that there is no memory. */
+static void *allocate_for_loop(void *block, long bytes) EV_NOEXCEPT
+{
+	if (bytes != 0)
+		return memory_resize(block, 1, (size_t)bytes);
+	free(block);
+	return NULL;
+}
+
 static int open_loop(struct supervisor *supervisor, struct errmsg *err)
 {
-	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	struct ev_loop *loop;
 
+	ev_set_allocator(allocate_for_loop);
+	loop = ev_loop_new(EVFLAG_AUTO);
 	/* Not the default loop: that one reaps every child by waitpid(-1) behind our back. */
 	if (!loop)
 		return errmsg_set(err, "no event loop: libev found no usable backend");

@@ -85,6 +85,9 @@ static int record(
 	char *bytes;
 	int fd = -1;
 
+	*state = (struct state){0};
+	if (!memory_ready())
+		return errmsg_set(err, "no memory for the state");
 	keeper_record(supervisor, state, now_ms);
 	record_descriptors(supervisor, state);
 	record_waits(supervisor, state);
