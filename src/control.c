@@ -99,7 +99,11 @@ static void on_client(struct ev_loop *loop, ev_io *watcher, int events)
 	int fd;
 
 	(void)loop;
-	(void)events;
+	/* It could not be watched (no memory for one more): again in a moment. */
+	if (events & EV_ERROR) {
+		pause_accepting(control);
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		fd = accept4(control->bound.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0 && recover(control, errno))

@@ -21,6 +21,8 @@
 #include "sys.h"
 #include "tally.h"
 
+#define WATCH_AGAIN_SEC 0.5
+
 static struct log_subject subject_of(const struct worker *worker, int64_t now_ms)
 {
 	return (struct log_subject){
@@ -66,17 +68,36 @@ static void on_exit_ready(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct worker *worker = watcher->data;
 
-	/* It could not be watched (no memory for one more): SIGCHLD will tell, see
-	 * pool_take_end(). */
-	if (events & EV_ERROR)
+	/* It could not be watched (no memory for one more). Of a child of ours SIGCHLD will tell,
+	 * too, see pool_take_end(). */
+	if (events & EV_ERROR) {
+		ev_timer_set(&worker->watch_again, WATCH_AGAIN_SEC, 0.);
+		ev_timer_start(loop, &worker->watch_again);
 		return;
+	}
 	ev_io_stop(loop, watcher);
 	worker->ended = true;
 	worker->context->changed(worker->context->pool);
 }
 
+static void on_watch_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct worker *worker = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &worker->exit_watcher);
+}
+
+static void stop_watching(struct worker *worker)
+{
+	ev_timer_stop(worker->context->loop, &worker->watch_again);
+	ev_io_stop(worker->context->loop, &worker->exit_watcher);
+}
+
 void worker_watch_exit(struct worker *worker)
 {
+	ev_init(&worker->watch_again, on_watch_again);
+	worker->watch_again.data = worker;
 	ev_io_init(&worker->exit_watcher, on_exit_ready, worker->pidfd, EV_READ);
 	worker->exit_watcher.data = worker;
 	ev_io_start(worker->context->loop, &worker->exit_watcher);
@@ -499,7 +520,7 @@ void worker_forget(struct worker *worker)
 {
 	if (!worker_present(worker))
 		return;
-	ev_io_stop(worker->context->loop, &worker->exit_watcher);
+	stop_watching(worker);
 	sys_close(worker->pidfd);
 	worker->pidfd = -1;
 	generation_release(worker->generation);
@@ -529,7 +550,7 @@ void worker_reap(struct worker *worker, struct worker_end *end, int64_t now_ms)
 	end->environment = worker->failure.pid && is_environment_error(worker->failure.error);
 	end->failed = !end->environment && is_failure(worker, end);
 	set_state(worker, WORKER_EVENT_REAPED, now_ms);
-	ev_io_stop(worker->context->loop, &worker->exit_watcher);
+	stop_watching(worker);
 	sys_close(worker->pidfd);
 	worker->pidfd = -1;
 	worker->ended = false;

@@ -89,6 +89,7 @@ struct worker {
 	int soft_signal;   /* the last one it got */
 	int pidfd;
 	ev_io exit_watcher;
+	ev_timer watch_again;                         /* while it cannot be watched */
 	char line[BOARD_LINE_BYTES];                  /* as last seen */
 	char status[NOTIFY_MESSAGE_STATUS_BYTES + 1]; /* by STATUS=; printable */
 };
