@@ -13,6 +13,7 @@
 #include "config_file.h"
 #include "configuration.h"
 #include "errmsg.h"
+#include "exit_status.h"
 #include "faults.h"
 #include "leavers.h"
 #include "listener.h"
@@ -57,7 +58,7 @@ static void wait_for(const struct supervisor *supervisor, struct leavers *leaver
 	leavers_free(leavers);
 }
 
-void adopt_find(struct supervisor *supervisor, const struct settings *settings)
+int adopt_find(struct supervisor *supervisor, const struct settings *settings, struct errmsg *err)
 {
 	struct runtime_dir *dir = &supervisor->runtime_dir;
 	struct leavers leavers = {0};
@@ -65,23 +66,27 @@ void adopt_find(struct supervisor *supervisor, const struct settings *settings)
 
 	if (supervisor->resumed) {
 		supervisor->past = supervisor->options->resumed;
-		orphans_hold(supervisor->past, true);
-		return;
+		return orphans_hold(supervisor->past, true, err);
 	}
-	state = orphans_find(dir->fd, dir->path, &supervisor->past_unreadable);
+	if (orphans_find(&state, dir->fd, dir->path, &supervisor->past_unreadable) < 0) {
+		*err = supervisor->past_unreadable;
+		supervisor->past_unreadable.text[0] = '\0';
+		return -1;
+	}
 	if (supervisor->past_unreadable.text[0])
 		log_error(NULL, "%s", supervisor->past_unreadable.text);
 	if (!state)
-		return;
+		return 0;
 	log_notice(NULL, "the supervisor with pid %ld died; %zu of its workers are there",
 		(long)state->pid, orphans_count(state));
 	supervisor->past = state;
 	supervisor->follows_death = true;
 	if (settings->preforkd.orphans != ORPHANS_STOP)
-		return;
+		return 0;
 	orphans_end(&leavers, state, "orphans = stop");
 	wait_for(supervisor, &leavers);
 	adopt_forget(supervisor);
+	return 0;
 }
 
 /* --- sockets --- */
@@ -223,7 +228,7 @@ static void let_go(struct listener_past *past)
 		listener_close(&left);
 }
 
-static void take_socket(struct supervisor *supervisor, const struct settings *old,
+static int take_socket(struct supervisor *supervisor, const struct settings *old,
 	const struct settings *new, struct state_socket *socket, struct leavers *leavers)
 {
 	struct passed_sockets *passed = supervisor->options->passed;
@@ -244,7 +249,12 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 	/* Those who were looked at and were started without it do not have it. */
 	if (!had && error == ENOENT && !is_held(supervisor->past, old, socket->name)) {
 		free(past.path);
-		return;
+		return 0;
+	}
+	if (!had && errno_is_shortage(error)) {
+		free(past.path);
+		errno = error;
+		return -1;
 	}
 	if (!supervisor->resumed && in_the_way(old, new, socket->name, had)) {
 		log_warning(NULL,
@@ -261,23 +271,33 @@ static void take_socket(struct supervisor *supervisor, const struct settings *ol
 		passed_sockets_add_past(passed, socket->name, &past);
 	else
 		let_go(&past);
+	return 0;
 }
 
-void adopt_sockets(struct supervisor *supervisor, const struct settings *settings)
+int adopt_sockets(
+	struct supervisor *supervisor, const struct settings *settings, struct errmsg *err)
 {
 	struct state *state = supervisor->past;
 	struct settings *old = state ? old_settings(state) : NULL;
 	struct leavers leavers = {0};
+	int error = 0;
 
 	if (!state)
-		return;
+		return 0;
 	supervisor->past_settings = old;
 	for (size_t i = 0; old && i < state->socket_count; i++)
-		take_socket(supervisor, old, settings, &state->socket[i], &leavers);
+		if (take_socket(supervisor, old, settings, &state->socket[i], &leavers) < 0) {
+			errmsg_errno(err, "[socket:%s]: cannot be taken from its workers",
+				state->socket[i].name);
+			error = errno;
+			break;
+		}
 	for (size_t i = 0; !old && i < state->pool_count; i++)
 		orphans_end_pool(
 			&leavers, &state->pool[i], "its configuration cannot be read any more");
 	wait_for(supervisor, &leavers);
+	errno = error;
+	return error ? -1 : 0;
 }
 
 /* --- pools --- */

@@ -85,13 +85,14 @@ static void set_signal(struct state *state, int signal_number)
 static bool end_in(
 	int dir_fd, const char *path, const struct client_arguments *arguments, int signal_number)
 {
-	struct errmsg unreadable;
-	struct state *state = orphans_find(dir_fd, path, &unreadable);
 	struct leavers leavers = {0};
+	struct state *state;
+	struct errmsg err;
 	size_t count;
 
-	if (unreadable.text[0])
-		fprintf(stderr, "preforkd: %s\n", unreadable.text);
+	orphans_find(&state, dir_fd, path, &err);
+	if (!state && err.text[0])
+		fprintf(stderr, "preforkd: %s\n", err.text);
 	if (!state)
 		return false;
 	if (signal_number)

@@ -8,6 +8,11 @@
 #include <errno.h>
 #include <sysexits.h>
 
+bool errno_is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 int exit_status_of_errno(int error)
 {
 	switch (error) {

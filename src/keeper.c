@@ -40,8 +40,6 @@ static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 
 void keeper_open(struct keeper *keeper)
 {
-	keeper->boot_id = process_boot_id();
-	keeper->pid_namespace = process_pid_namespace();
 	keeper->telling.interval_ms = TELL_INTERVAL_MS;
 	ev_timer_init(&keeper->again, on_again, AGAIN_SEC, 0.);
 	keeper->again.data = keeper;
@@ -126,10 +124,21 @@ static void record_sockets(const struct supervisor *supervisor, struct state *ou
 		record_socket(&out->http, NULL, &supervisor->http.listener);
 }
 
+/* Nobody could be found again without it. */
+static void know_world(struct keeper *keeper)
+{
+	if (keeper->boot_id && *keeper->boot_id && keeper->pid_namespace)
+		return;
+	free(keeper->boot_id);
+	keeper->boot_id = process_boot_id();
+	keeper->pid_namespace = process_pid_namespace();
+}
+
 static void record_head(struct supervisor *supervisor, struct state *out, int64_t now_ms)
 {
 	const struct supervisor_options *options = supervisor->options;
 
+	know_world(&supervisor->keeper);
 	*out = (struct state){
 		.boot_id = supervisor->keeper.boot_id,
 		.pid_namespace = supervisor->keeper.pid_namespace,

@@ -16,7 +16,6 @@ void *memory_resize(void *block, size_t count, size_t bytes); /* new part not ze
 char *memory_copy_string(const char *text);                   /* NULL stays NULL */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-
 /* Is the reserve there? Gets it, the first time and after it was used up; false: there is no memory
  * for it, and nothing should be begun that can be refused. */
 bool memory_ready(void);

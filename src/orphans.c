@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "exit_status.h"
 #include "leavers.h"
 #include "logger.h"
 #include "memory.h"
@@ -34,35 +35,42 @@ static struct log_subject subject_of(
 		.pool = pool->name, .slot = worker->slot, .pid = worker->pid, .age_ms = -1};
 }
 
-static void hold(const struct state_pool *pool, struct state_worker *worker, bool ours)
+/* One that lives, but cannot be had now, would be replaced and be there twice. */
+static int hold(
+	const struct state_pool *pool, struct state_worker *worker, bool ours, struct errmsg *err)
 {
 	const struct log_subject subject = subject_of(pool, worker);
-	struct errmsg err;
+	struct errmsg reason;
 
 	/* No other can bear the number of a child of ours. */
-	if (ours && !worker->foreign)
+	if (ours && !worker->foreign) {
 		worker->pidfd = sys_pidfd_open(worker->pid);
-	else
-		worker->pidfd = process_hold(worker->pid, worker->started_ticks, worker->uid, &err);
+		errmsg_errno(&reason, "pid %ld", (long)worker->pid);
+	} else {
+		worker->pidfd =
+			process_hold(worker->pid, worker->started_ticks, worker->uid, &reason);
+	}
 	if (worker->pidfd >= 0)
-		return;
+		return 0;
+	if (errno_is_shortage(errno)) {
+		*err = reason;
+		return -1;
+	}
 	if (errno == ESRCH)
 		log_info(&subject, "has ended while nobody was there, and its status is lost (%s)",
-			err.text);
+			reason.text);
 	else
-		log_warning(&subject, "left alone: %s", err.text);
+		log_warning(&subject, "left alone: %s", reason.text);
+	return 0;
 }
 
-size_t orphans_hold(struct state *state, bool ours)
+int orphans_hold(struct state *state, bool ours, struct errmsg *err)
 {
-	size_t count = 0;
-
 	for (size_t i = 0; i < state->pool_count; i++)
-		for (size_t j = 0; j < state->pool[i].worker_count; j++) {
-			hold(&state->pool[i], &state->pool[i].worker[j], ours);
-			count += state->pool[i].worker[j].pidfd >= 0;
-		}
-	return count;
+		for (size_t j = 0; j < state->pool[i].worker_count; j++)
+			if (hold(&state->pool[i], &state->pool[i].worker[j], ours, err) < 0)
+				return -1;
+	return 0;
 }
 
 static bool same_world(const struct state *state)
@@ -85,25 +93,29 @@ static void forget_descriptors(struct state *state)
 		state->pool[i].notify_fd = -1;
 }
 
-static struct state *load(int dir_fd, const char *path, struct errmsg *unreadable)
+static int load(struct state **state, int dir_fd, const char *path, struct errmsg *err)
 {
-	struct state *state = NULL;
-	struct errmsg err;
+	struct errmsg reason;
 	size_t length;
-	char *bytes = state_file_load(dir_fd, &length, &err);
+	char *bytes = state_file_load(dir_fd, &length, err);
 
+	*state = NULL;
 	if (!bytes && errno == ENOENT)
-		return NULL;
+		err->text[0] = '\0';
+	if (!bytes && (errno == ENOENT || errno_is_shortage(errno)))
+		return errno == ENOENT ? 0 : -1;
 	if (bytes)
-		state = state_of_bytes(bytes, length, &err);
+		*state = state_of_bytes(bytes, length, err);
 	free(bytes);
-	if (!state)
-		errmsg_set(unreadable,
+	if (!*state) {
+		reason = *err;
+		errmsg_set(err,
 			"%s/" STATE_FILE_NAME " cannot be used: %s; should workers of an earlier "
 			"supervisor still be there, "
 			"end them (their pids are in %s/*.scoreboard), then remove that file",
-			path, err.text, path);
-	return state;
+			path, reason.text, path);
+	}
+	return 0;
 }
 
 /* --- those that were not written down any more --- */
@@ -147,7 +159,7 @@ static bool is_worker(const struct state_pool *pool, pid_t pid, struct state_wor
 	return !is_taken(pool, slot, pid);
 }
 
-static void look_at(struct state *state, pid_t pid)
+static int look_at(struct state *state, pid_t pid, struct errmsg *err)
 {
 	const int64_t ns_a_tick = NANOSECONDS / sysconf(_SC_CLK_TCK);
 	const uint64_t ticks = process_started_ticks(pid);
@@ -161,7 +173,7 @@ static void look_at(struct state *state, pid_t pid)
 
 	if (ticks == 0 || started_ns + ns_a_tick < state->boot_ns - WINDOW_NS ||
 		sys_process_group(pid) != pid)
-		return;
+		return 0;
 	for (size_t i = 0; i < state->pool_count; i++) {
 		struct state_pool *pool = &state->pool[i];
 
@@ -173,32 +185,37 @@ static void look_at(struct state *state, pid_t pid)
 		found.times.started_at =
 			state->clock_ms + (started_ns - state->boot_ns) / NANOSECONDS_PER_MS;
 		board_line_write_empty(found.line);
-		hold(pool, &found, false);
+		if (hold(pool, &found, false, err) < 0)
+			return -1;
 		if (found.pidfd < 0)
-			return;
+			return 0;
 		pool->worker =
 			memory_resize(pool->worker, pool->worker_count + 1, sizeof(*pool->worker));
 		pool->worker[pool->worker_count++] = found;
-		return;
+		return 0;
 	}
+	return 0;
 }
 
 /* A worker that is started is written down at the end of the same turn. One whose supervisor died
  * in between is known by its environment, which only its own user can have forged: that user's
  * processes, and nobody else's, could be taken for workers. */
-static void find_unwritten(struct state *state)
+static int find_unwritten(struct state *state, struct errmsg *err)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	int result = 0;
 
-	while (proc && (entry = readdir(proc)) != NULL) {
+	if (!proc)
+		return errno_is_shortage(errno) ? errmsg_errno(err, "/proc") : 0;
+	while (result == 0 && (entry = readdir(proc)) != NULL) {
 		const long pid = strtol(entry->d_name, NULL, 10);
 
 		if (pid > 1)
-			look_at(state, (pid_t)pid);
+			result = look_at(state, (pid_t)pid, err);
 	}
-	if (proc)
-		closedir(proc);
+	closedir(proc);
+	return result;
 }
 
 size_t orphans_count(const struct state *state)
@@ -211,24 +228,31 @@ size_t orphans_count(const struct state *state)
 	return count;
 }
 
-struct state *orphans_find(int dir_fd, const char *path, struct errmsg *unreadable)
+int orphans_find(struct state **state, int dir_fd, const char *path, struct errmsg *err)
 {
-	struct state *state;
+	int result, error;
 
-	unreadable->text[0] = '\0';
-	state = load(dir_fd, path, unreadable);
-	if (!state)
-		return NULL;
-	forget_descriptors(state);
-	if (same_world(state)) {
-		orphans_hold(state, false);
-		find_unwritten(state);
-		if (orphans_count(state) > 0)
-			return state;
+	err->text[0] = '\0';
+	result = load(state, dir_fd, path, err);
+	if (!*state)
+		return result;
+	forget_descriptors(*state);
+	errno = 0;
+	if (!same_world(*state)) {
+		result = errno_is_shortage(errno) ? errmsg_errno(err, "the boot's id") : 0;
+	} else {
+		result = orphans_hold(*state, false, err);
+		if (result == 0)
+			result = find_unwritten(*state, err);
+		if (result == 0 && orphans_count(*state) > 0)
+			return 0;
 	}
-	orphans_forget(state);
-	state_free(state);
-	return NULL;
+	error = errno;
+	orphans_forget(*state);
+	state_free(*state);
+	*state = NULL;
+	errno = error;
+	return result;
 }
 
 static void end_worker(struct leavers *leavers, const struct state_pool *pool,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "errmsg.h"
+#include "exit_status.h"
 #include "memory.h"
 #include "sys.h"
 
@@ -25,12 +26,17 @@
 static ssize_t read_file(const char *path, char *text, size_t bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int error = 0;
 	ssize_t length;
 
 	if (fd < 0)
 		return -1;
 	length = read(fd, text, bytes - 1);
+	if (length < 0)
+		error = errno;
 	close(fd);
+	if (length < 0)
+		errno = error;
 	text[length > 0 ? length : 0] = '\0';
 	return length;
 }
@@ -94,14 +100,20 @@ int process_hold(pid_t pid, uint64_t started_ticks, uid_t uid, struct errmsg *er
 {
 	int pidfd = sys_pidfd_open(pid);
 	bool same, ended;
+	int error;
 
 	if (pidfd < 0)
 		return errmsg_errno(err, "pid %ld", (long)pid);
+	errno = 0;
 	same = started_ticks != 0 && process_started_ticks(pid) == started_ticks;
 	if (same && is_of_user(pid, uid))
 		return pidfd;
+	error = errno;
 	ended = process_ended(pidfd);
 	sys_close(pidfd);
+	errno = error;
+	if (errno_is_shortage(error))
+		return errmsg_errno(err, "pid %ld cannot be looked at", (long)pid);
 	errno = same && !ended ? EPERM : ESRCH;
 	return errmsg_set(err,
 		same && !ended ? "pid %ld is of another user by now"

@@ -16,11 +16,12 @@ struct errmsg;
 char *process_boot_id(void);
 uint64_t process_pid_namespace(void);
 
-/* The time of its start as /proc/PID/stat says; 0: there is none, or that is unknown. */
+/* The time of its start as /proc/PID/stat says; 0: there is none, or that is unknown, by errno. */
 uint64_t process_started_ticks(pid_t pid);
 
 /* A pidfd of the process that bears the number now, if it is the one: started then, by then of that
- * user (root's may have become anybody's). -1 with the reason and errno; ESRCH: it has ended. */
+ * user (root's may have become anybody's). -1 with the reason and errno; ESRCH: it has ended, or is
+ * another one. */
 int process_hold(pid_t pid, uint64_t started_ticks, uid_t uid, struct errmsg *err);
 /* What it was started with, for as long as it has not overwritten that itself: the value of a
  * variable, in `value`; false: there is none, or it does not fit. */

@@ -5,6 +5,7 @@
  */
 #include "resume.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,15 +73,46 @@ int resume_check(int fd)
 	return EX_OK;
 }
 
+/* The log's file may be out of reach by now; that must not cost more than the log. */
+static void open_log(const struct supervisor_options *options, const struct settings *settings)
+{
+	struct errmsg err;
+
+	if (log_target_open(options, settings, &err) < 0)
+		fprintf(stderr, "preforkd: %s\n", err.text);
+}
+
+/* What was refused (a descriptor, memory) may have been refused for a moment only: the workers are
+ * taken over as from a supervisor that died. Of what was handed over nothing is used any more. */
+static int take_over(const struct state *state, struct supervisor_options *options)
+{
+	struct settings *settings = read_settings(state);
+
+	passed_sockets_free(options->passed);
+	logger_close();
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (!settings)
+		return EX_CONFIG;
+	open_log(options, settings);
+	log_error(NULL, "the upgrade failed in the new program, which takes over as after a death");
+	options->resumed = NULL;
+	return supervisor_run(settings, options);
+}
+
 int resume_run(int fd, struct supervisor_options *options)
 {
 	struct startup_limits limits = {0};
 	struct passed_sockets passed = {0};
 	struct settings *settings;
 	struct state *state;
-	struct errmsg err;
+	int again = fcntl(fd, F_DUPFD_CLOEXEC, fd);
 	int status = load(fd, &state, &settings);
 
+	/* It could be read by the check; what is refused now may be for a moment only. */
+	if (status != EX_OK && again >= 0)
+		status = load(again, &state, &settings);
+	else if (again >= 0)
+		close(again);
 	if (status != EX_OK)
 		return status;
 	memcpy(limits.found, state->found, sizeof(limits.found));
@@ -94,10 +126,10 @@ int resume_run(int fd, struct supervisor_options *options)
 	options->found_limits = &limits; /* cppcheck-suppress autoVariables */
 	options->passed = &passed;       /* cppcheck-suppress autoVariables */
 	options->resumed = state;
-	/* The log's file may be out of reach by now; that must not cost more than the log. */
-	if (log_target_open(options, settings, &err) < 0)
-		fprintf(stderr, "preforkd: %s\n", err.text);
+	open_log(options, settings);
 	status = supervisor_run(settings, options);
+	if (status == SUPERVISOR_NOT_RESUMED)
+		status = take_over(state, options);
 	logger_close();
 	state_free(state);
 	return status;

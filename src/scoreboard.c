@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "errmsg.h"
+#include "exit_status.h"
 #include "memory.h"
 #include "scoreboard_inside.h"
 #include "sys.h"
@@ -105,6 +106,12 @@ static int open_file(
 		return -1;
 	if (settings->take_up && take_up(board) == 0)
 		return 0;
+	/* The workers write into the old one: it is not given up for a moment's shortage. */
+	if (settings->take_up && errno_is_shortage(errno)) {
+		errmsg_errno(err, "%s", settings->path);
+		scoreboard_file_fini(&board->file, false);
+		return -1;
+	}
 	if (scoreboard_file_make(&board->file, board->lines, scoreboard_bytes(board), err) == 0)
 		return 0;
 	scoreboard_file_fini(&board->file, false);

@@ -133,7 +133,8 @@ static int open_configuration(
 	int saved, unused;
 
 	fd_store_take(supervisor, settings);
-	adopt_sockets(supervisor, settings);
+	if (adopt_sockets(supervisor, settings, err) < 0)
+		return -1;
 	supervisor->configuration =
 		configuration_open(settings, NULL, supervisor->options->passed, err);
 	saved = errno;
@@ -205,8 +206,8 @@ static int supervisor_open(
 		return -1;
 	service_manager_open(&supervisor->manager, supervisor->loop);
 	fd_store_open(supervisor);
-	adopt_find(supervisor, settings);
-	if (open_configuration(supervisor, settings, err) < 0 ||
+	if (adopt_find(supervisor, settings, err) < 0 ||
+		open_configuration(supervisor, settings, err) < 0 ||
 		open_reports(supervisor, err) < 0 || control_handler_open(supervisor, err) < 0 ||
 		open_http(supervisor, err) < 0)
 		return -1;
@@ -289,6 +290,7 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 		.manager = {.fd = -1},
 		.unlisted_log = {.interval_ms = UNLISTED_LOG_MS},
 	};
+	bool opened;
 	int status;
 
 	supervisor.resumed = options->resumed != NULL;
@@ -297,7 +299,8 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 	supervisor.began_ms = sys_now_ms();
 	find_strangers(&supervisor);
 	srandom((unsigned)sys_boottime_ns() ^ (unsigned)getpid());
-	if (supervisor_open(&supervisor, settings, &supervisor.failure) < 0) {
+	opened = supervisor_open(&supervisor, settings, &supervisor.failure) == 0;
+	if (!opened) {
 		supervisor.exit_status = exit_status_of_errno(errno);
 		log_error(NULL, "%s", supervisor.failure.text);
 		leave_alone(&supervisor);
@@ -308,6 +311,8 @@ int supervisor_run(struct settings *settings, const struct supervisor_options *o
 		log_notice(NULL, "stopped");
 	}
 	supervisor_close(&supervisor);
+	if (!opened && supervisor.resumed)
+		return SUPERVISOR_NOT_RESUMED;
 	memory_release_reserve();
 	status = supervisor.exit_status;
 	/* A start that somebody ended is none, and there is nothing left in the way of another. */

@@ -117,6 +117,9 @@ struct supervisor {
 	ev_timer clear_timer;
 };
 
+/* It could not begin to go on after an upgrade: all has been left as by a death. */
+#define SUPERVISOR_NOT_RESUMED (-1)
+
 /* Supervises until the end; the exit status (sysexits(3)). Takes the settings over, and what was
  * passed. */
 int supervisor_run(struct settings *settings, const struct supervisor_options *options);
