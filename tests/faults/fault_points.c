@@ -64,8 +64,9 @@ VOID_POINT(pool_roll_back, (struct pool * pool, bool keep), (pool, keep))
 /* an upgrade: the new program (before it: state_memory_make, execve) */
 POINT(int, supervisor_run, (struct settings * settings, const struct supervisor_options *options),
 	(settings, options))
-VOID_POINT(adopt_find, (struct supervisor * supervisor, const struct settings *settings),
-	(supervisor, settings))
+POINT(int, adopt_find,
+	(struct supervisor * supervisor, const struct settings *settings, struct errmsg *err),
+	(supervisor, settings, err))
 VOID_POINT(adopt_end, (struct supervisor * supervisor), (supervisor))
 POINT(struct pool *, pool_take_up,
 	(struct configuration * configuration, const struct pool_settings *settings,

@@ -94,7 +94,7 @@ void faulty_launch(void)
 	daemon_start_as(share_page, none);
 }
 
-static bool is_full(void)
+bool is_full(void)
 {
 	return serving() == WEB_WORKERS && present() == WEB_WORKERS &&
 	       serving_of("near") == NEAR_WORKERS && present_of("near") == NEAR_WORKERS;
@@ -119,6 +119,15 @@ void faulty_rise(void)
 void expect_full(int others)
 {
 	WAIT_FOR(is_full() && process_family() == 1 + ALL_WORKERS + others && is_full());
+}
+
+void faulty_stop(void)
+{
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(daemon_wait(), 0);
+	WAIT_FOR(process_family() == 0);
+	ck_assert(!file_exists("s"));
+	ck_assert(!file_exists("run/state"));
 }
 
 int faults_main(Suite *suite)

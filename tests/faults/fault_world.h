@@ -32,7 +32,11 @@ void faulty_launch(void); /* does not wait */
 int faulty_start(void);
 /* Another one in the place of one that died, until it is ready. */
 void faulty_rise(void);
-/* Both pools are full, and nobody else is there but the supervisor and so many others. */
+/* Ends it, and nobody is left. */
+void faulty_stop(void);
+/* Both pools are full. */
+bool is_full(void);
+/* The same, and nobody else is there but the supervisor and so many others. */
 void expect_full(int others);
 
 #endif

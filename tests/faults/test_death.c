@@ -68,15 +68,6 @@ static void begin(enum deed deed, const struct crew *crew)
 	}
 }
 
-static void stop_all(void)
-{
-	daemon_kill(SIGTERM);
-	ck_assert_int_eq(daemon_wait(), 0);
-	WAIT_FOR(process_family() == 0);
-	ck_assert(!file_exists("s"));
-	ck_assert(!file_exists("run/state"));
-}
-
 START_TEST(the_next_start_goes_on)
 {
 	const struct death *death = &deaths[_i];
@@ -109,7 +100,7 @@ START_TEST(the_next_start_goes_on)
 	load_end_without_loss(&local);
 	reload_well();
 	expect_full(0);
-	stop_all();
+	faulty_stop();
 }
 END_TEST
 
@@ -139,7 +130,7 @@ START_TEST(a_start_goes_on_with_another)
 	for (int i = 0; i < web.count; i++)
 		ck_assert(is_in_crew(web.pid[i], &after));
 	ck_assert_ptr_nonnull(http_get(port, "/"));
-	stop_all();
+	faulty_stop();
 }
 END_TEST
 

@@ -131,7 +131,7 @@ END_TEST
 /* None gives it (no CAP_SYS_PTRACE, or an old kernel): they are in the way of a new one. */
 START_TEST(sockets_that_cannot_be_had_are_bound_anew)
 {
-	static const int errors[] = {EPERM, ENOSYS, EMFILE};
+	static const int errors[] = {EPERM, ENOSYS};
 	int port = faulty_start(), descriptors = steady_descriptors(daemon_pid());
 	struct crew web = crew_of("web"), near = crew_of("near");
 
@@ -149,6 +149,100 @@ START_TEST(sockets_that_cannot_be_had_are_bound_anew)
 	expect_descriptors(descriptors);
 	EXPECT_STOP();
 	ck_assert(!file_exists("s"));
+}
+END_TEST
+
+/* What may work a moment later is no reason to end workers, or to have them twice. */
+static const struct refusal shortages[] = {
+	{"pidfd_getfd", 1, EMFILE, NULL},
+	{"pidfd_open", 3, ENFILE, NULL},
+	{"open", 4, EMFILE, NULL},
+	{"openat", 1, ENFILE, NULL},
+	{"openat", 4, ENFILE, NULL},
+	{"opendir", 1, EMFILE, NULL},
+	{"signalfd", 1, EMFILE, NULL},
+	{"inotify_init1", 1, EMFILE, NULL},
+};
+#define SHORTAGES ((int)(sizeof(shortages) / sizeof(shortages[0])))
+
+START_TEST(a_shortage_ends_nobody)
+{
+	const struct refusal *shortage = &shortages[_i];
+	struct load tcp;
+	struct crew web, after;
+	int port = faulty_start(), status;
+
+	web = crew_of("web");
+	tcp = load_open(load_port(port), "/", 400);
+	load_await(&tcp, 10);
+	die();
+	faults_fail(shortage->call, shortage->nth, 1000, shortage->error);
+	faulty_launch();
+	WAIT_FOR(log_has("ready: the first") || !daemon_alive());
+	faults_off();
+	if (!daemon_alive()) {
+		status = daemon_wait();
+		ck_assert_msg(status == 71, "status %d", status);
+		ck_assert(log_has("Too many open files"));
+		ck_assert_int_eq(crew_left(&web), WEB_WORKERS);
+		faulty_rise();
+	}
+	expect_full(1);
+	after = crew_of("web");
+	ck_assert(same_crew(&web, &after));
+	load_end_without_loss(&tcp);
+	faulty_stop();
+}
+END_TEST
+
+/* The same after the exec, where it is refused once. */
+START_TEST(the_new_program_takes_over_at_least)
+{
+	const struct refusal *shortage = &shortages[_i];
+	struct load tcp;
+	struct crew web, after;
+	int port = faulty_start();
+
+	web = crew_of("web");
+	tcp = load_open(load_port(port), "/", 400);
+	load_await(&tcp, 10);
+	faults_stop_at("supervisor_run", 1);
+	daemon_kill(SIGUSR2);
+	faults_await_stop();
+	faults_fail(shortage->call, 1, 1, shortage->error);
+	daemon_kill(SIGCONT);
+	WAIT_FOR(log_has(" upgraded: ") || log_has("takes over as after a death"));
+	expect_full(1);
+	faults_off();
+	after = crew_of("web");
+	ck_assert(same_crew(&web, &after));
+	kill(web.pid[0], SIGTERM);
+	WAIT_FOR(!process_runs(web.pid[0]));
+	expect_full(1);
+	WAIT_FOR(process_zombies() == 0);
+	upgrade_well();
+	expect_full(1);
+	load_end_without_loss(&tcp);
+	faulty_stop();
+}
+END_TEST
+
+/* The kernel has no room for one more descriptor to watch: each is watched a moment later. */
+START_TEST(who_cannot_be_watched_is_watched_later)
+{
+	struct crew web;
+
+	faulty_start();
+	web = crew_of("web");
+	die();
+	faults_fail("epoll_ctl", 1, 100, ENOSPC);
+	faulty_rise();
+	faults_off();
+	kill(web.pid[0], SIGKILL);
+	WAIT_FOR(!process_runs(web.pid[0]) && board_pid("web", 0) != web.pid[0]);
+	expect_full(0);
+	WAIT_FOR(preforkd_run("-c", path_of("app.ini"), "status") == 0);
+	faulty_stop();
 }
 END_TEST
 
@@ -250,7 +344,10 @@ static Suite *upgrade_suite(void)
 	tcase_add_test(tests, a_state_of_another_version_is_refused);
 	tests = harness_case(suite, "taking over");
 	tcase_add_test(tests, another_worker_is_asked_for_the_socket);
-	tcase_add_loop_test(tests, sockets_that_cannot_be_had_are_bound_anew, 0, 3);
+	tcase_add_loop_test(tests, sockets_that_cannot_be_had_are_bound_anew, 0, 2);
+	tcase_add_loop_test(tests, a_shortage_ends_nobody, 0, SHORTAGES);
+	tcase_add_loop_test(tests, the_new_program_takes_over_at_least, 0, SHORTAGES);
+	tcase_add_test(tests, who_cannot_be_watched_is_watched_later);
 	tests = harness_case(suite, "meanwhile");
 	tcase_add_loop_test(tests, what_changes_the_pool_is_done, 0, MOMENTS);
 	tcase_add_loop_test(tests, a_reload_follows, 0, MOMENTS);
