@@ -69,6 +69,7 @@ struct supervisor {
 	char *name;         /* of the instance: the first configuration's; owned */
 	struct ev_loop *loop;
 	ev_prepare prepare;
+	ev_async wake; /* something came up between a turn and the sleep after it */
 	ev_idle again; /* runs while some pool is not done: the loop must not sleep */
 	ev_io signal_watcher;
 	ev_timer signal_timer; /* while they cannot be watched */

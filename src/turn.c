@@ -316,6 +316,23 @@ static void *allocate_for_loop(void *block, long bytes) EV_NOEXCEPT
 	return NULL;
 }
 
+/* What libev cannot watch, it says by an event; but it may have found that out after it looked for
+ * events, and would sleep over it. */
+static void before_sleep(struct ev_loop *loop) EV_NOEXCEPT
+{
+	struct supervisor *supervisor = ev_userdata(loop);
+
+	if (ev_pending_count(loop) > 0)
+		ev_async_send(loop, &supervisor->wake);
+}
+
+static void on_wake(struct ev_loop *loop, ev_async *watcher, int events)
+{
+	(void)loop;
+	(void)watcher;
+	(void)events;
+}
+
 static int open_loop(struct supervisor *supervisor, struct errmsg *err)
 {
 	struct ev_loop *loop;
@@ -326,6 +343,10 @@ static int open_loop(struct supervisor *supervisor, struct errmsg *err)
 	if (!loop)
 		return errmsg_set(err, "no event loop: libev found no usable backend");
 	supervisor->loop = loop;
+	ev_async_init(&supervisor->wake, on_wake);
+	ev_async_start(loop, &supervisor->wake);
+	ev_set_userdata(loop, supervisor);
+	ev_set_loop_release_cb(loop, before_sleep, NULL);
 	ev_prepare_init(&supervisor->prepare, on_turn);
 	ev_idle_init(&supervisor->again, on_again);
 	ev_timer_init(

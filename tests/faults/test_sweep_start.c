@@ -115,7 +115,7 @@ START_TEST(a_take_over_keeps_the_workers)
 	}
 	fprintf(stderr, "%ld %s calls, %ld starts ended\n", count, kind, failed);
 	expect_full(0);
-	faulty_stop();
+	EXPECT_STOP();
 }
 END_TEST
 
