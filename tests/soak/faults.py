@@ -132,8 +132,11 @@ def restart(world):
 
 
 def unscale(world):
-    """All pools as they were configured."""
-    for pool in world.look()["pools"]:
+    """All pools as they were configured. While they are drained, it would be told of that alone."""
+    if any(pool["drained"] for pool in world.look()["pools"]):
+        world.later(1, lambda: unscale(world))
+        return
+    for pool in world.status["pools"]:
         if pool["offset"]:
             world.ask("scale", pool["name"], str(pool["configured_max_workers"]))
 

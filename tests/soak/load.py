@@ -145,4 +145,6 @@ class Load:
         self.ending.set()
         for thread in self.threads:
             thread.join(TIMEOUT)
+        if any(thread.is_alive() for thread in self.threads):
+            raise self.violation(f"a request was not answered in {TIMEOUT:.0f} s")
         self.judge()

@@ -39,8 +39,8 @@ def problem_of(world):
 def of_pool(pool):
     serving = pool["idle"] + pool["busy"] + pool["unknown"]
     spare = pool["idle"] + pool["unknown"]
-    if pool["starting"] or pool["retiring"] or pool["roll"] or pool["drained"]:
-        return {key: pool[key] for key in ("starting", "retiring", "roll", "drained")}
+    if pool["starting"] or pool["retiring"] or pool["roll"] or pool["drained"] or pool["offset"]:
+        return {key: pool[key] for key in ("starting", "retiring", "roll", "drained", "offset")}
     if not pool["dynamic"] and serving != pool["max_workers"]:
         return f"{serving} workers of {pool['max_workers']}"
     if not pool["dynamic"]:
