@@ -51,7 +51,7 @@ static void answer_requests(struct world *world)
 
 static size_t take_answers(int visitor)
 {
-	char bytes[65536];
+	char bytes[4096];
 	size_t total = 0;
 	ssize_t length;
 
