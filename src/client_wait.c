@@ -1,6 +1,8 @@
 /*
  * Commands that change something. Who wants to see the end opens the events before it asks, and
  * asks only when the supervisor has said that they come: so the end cannot be missed, however soon.
+ * The answer has a number, and so have the events about what was asked for: others may ask for the
+ * same at the same time.
  */
 #include "client_wait.h"
 
@@ -24,8 +26,6 @@
 
 #define ANSWER_LIMIT_SEC 10
 #define EXIT_LIMIT_MS    10000
-/* What ended before the answer can have waited for us so long; more is a clock that was set. */
-#define EARLIER_LIMIT_SEC 60
 
 struct waiting {
 	const struct client_arguments *arguments;
@@ -33,10 +33,8 @@ struct waiting {
 	const char *name; /* of the verb */
 	struct client_link stream;
 	struct client_progress progress;
-	int pidfd; /* of the supervisor, while it is to stop; -1 */
-	/* what was asked for follows one of its kind; the answer's time */
-	bool follows;
-	double asked_at;
+	json_int_t id; /* of what we asked for, in its events */
+	int pidfd;     /* of the supervisor, while it is to stop; -1 */
 };
 
 /* --- how it is said --- */
@@ -159,20 +157,6 @@ static bool stops(const struct waiting *waiting)
 	return waiting->command->verb == VERB_STOP || waiting->command->verb == VERB_QUIT;
 }
 
-/* Is the event about what we asked for? A quit is a stop for the supervisor. */
-static bool concerns(const struct waiting *waiting, const json_t *event)
-{
-	const char *action = json_string_value(json_object_get(event, "action"));
-	const char *pool = json_string_value(json_object_get(event, "pool"));
-
-	if (!action)
-		return false;
-	if (pool && waiting->command->pool && strcmp(pool, waiting->command->pool) != 0)
-		return false;
-	return strcmp(action, waiting->name) == 0 ||
-	       (stops(waiting) && strcmp(action, "stop") == 0);
-}
-
 static bool is_event(const json_t *event, const char *name)
 {
 	const char *found = json_string_value(json_object_get(event, "event"));
@@ -180,30 +164,17 @@ static bool is_event(const json_t *event, const char *name)
 	return found && strcmp(found, name) == 0;
 }
 
-/* Is it the end of one that was under way when we asked, before we did or after? */
-static bool is_another_end(struct waiting *waiting, const json_t *event)
-{
-	const double before_sec =
-		waiting->asked_at - json_real_value(json_object_get(event, "time"));
-	const bool is_first = waiting->follows;
-
-	if (before_sec > 0 && before_sec < EARLIER_LIMIT_SEC)
-		return true;
-	waiting->follows = false;
-	return is_first;
-}
-
 /* One event. Is it the end? Then *status is how it ended. */
 static bool take_event(struct waiting *waiting, json_t *event, int *status)
 {
-	if (!concerns(waiting, event))
+	const json_t *id = json_object_get(event, "id");
+
+	if (!json_is_integer(id) || json_integer_value(id) != waiting->id)
 		return false;
 	if (is_event(event, "progress") && !waiting->arguments->options.json)
 		client_progress_show(&waiting->progress, event);
 	if (!is_event(event, "finished") ||
 		(stops(waiting) && json_is_true(json_object_get(event, "ok"))))
-		return false;
-	if (is_another_end(waiting, event))
 		return false;
 	client_progress_end(&waiting->progress);
 	json_object_del(event, "event");
@@ -277,6 +248,19 @@ static int open_stream(struct waiting *waiting, struct client_places *places)
 	return status;
 }
 
+/* It begins when something else has ended: why nothing is seen for a while. */
+static void say_what_is_first(const struct waiting *waiting, const json_t *answer)
+{
+	const char *words = json_string_value(json_object_get(answer, "message"));
+	char *text = plain_text_clean(memory_copy_string(words ? words : ""));
+
+	if (!waiting->arguments->options.json) {
+		puts(text);
+		fflush(stdout);
+	}
+	free(text);
+}
+
 static int ask_and_follow(struct waiting *waiting, struct client_places *places)
 {
 	int status = open_stream(waiting, places);
@@ -289,12 +273,14 @@ static int ask_and_follow(struct waiting *waiting, struct client_places *places)
 	answer = ask(places, waiting->arguments, &status);
 	if (!answer)
 		return status;
-	waiting->follows = json_is_true(json_object_get(answer, "follows"));
-	waiting->asked_at = json_real_value(json_object_get(answer, "time"));
-	if (json_is_true(json_object_get(answer, "ok")))
-		status = follow(waiting);
-	else
+	waiting->id = json_integer_value(json_object_get(answer, "id"));
+	if (!json_is_true(json_object_get(answer, "ok"))) {
 		status = conclude(waiting->arguments, answer);
+	} else {
+		if (json_object_get(answer, "after"))
+			say_what_is_first(waiting, answer);
+		status = follow(waiting);
+	}
 	json_decref(answer);
 	return status;
 }

@@ -29,13 +29,16 @@
 #include "state.h"
 #include "status.h"
 #include "supervisor.h"
+#include "upgrade.h"
 #include "users.h"
+
+#define FAILURES_MAX 3 /* of new workers; then a single one stays */
 
 /* What is answered: words for the user, and an exit status. */
 struct answer {
 	int exit_status;
-	double asked_at;
-	bool follows; /* another of its kind is under way and ends first */
+	uint64_t id;    /* of what has begun, and will end later; 0: nothing */
+	uint64_t after; /* of what must end before it begins; 0: nothing */
 	struct errmsg text;
 };
 
@@ -59,9 +62,10 @@ static void send_answer(struct control_client *client, const struct answer *answ
 
 	if (!ok)
 		json_object_set_new(document, "exit_status", json_integer(answer->exit_status));
-	json_object_set_new(document, "time", json_real(answer->asked_at));
-	if (answer->follows)
-		json_object_set_new(document, "follows", json_true());
+	if (answer->id)
+		json_object_set_new(document, "id", json_integer((json_int_t)answer->id));
+	if (answer->after)
+		json_object_set_new(document, "after", json_integer((json_int_t)answer->after));
 	text = json_dumps(document, JSON_COMPACT);
 	control_answer(client, text ? text : "{}", text ? strlen(text) : 2);
 	free(text);
@@ -136,15 +140,31 @@ static void scale(
 		(int)pool->settings->max_workers);
 }
 
-static void wait_for_worker(struct control_waits *waits, const struct worker *worker)
+static void add_wait(struct control_waits *waits, const struct control_wait *wait)
 {
-	if (waits->count == CONTROL_WAITS_MAX)
-		return;
-	waits->wait[waits->count++] = (struct control_wait){
-		.pool = memory_copy_string(worker->context->pool_name),
+	waits->wait = memory_resize(waits->wait, waits->count + 1, sizeof(*waits->wait));
+	waits->wait[waits->count] = *wait;
+	waits->wait[waits->count++].pool = memory_copy_string(wait->pool);
+}
+
+/* The id by which its end will be told; the same for all who ask for the same worker. */
+static uint64_t wait_for_worker(struct supervisor *supervisor, const struct worker *worker)
+{
+	struct control_waits *waits = &supervisor->waits;
+	const struct pool *pool = worker->context->pool;
+	struct control_wait wait = {
+		.pool = pool->name,
 		.slot = worker->record.slot,
 		.pid = worker->record.pid,
+		.failed_before = pool->tally.exits_failed,
 	};
+
+	for (size_t i = 0; i < waits->count; i++)
+		if (waits->wait[i].pid == wait.pid)
+			return waits->wait[i].id;
+	wait.id = events_new_id(&supervisor->events);
+	add_wait(waits, &wait);
+	return wait.id;
 }
 
 static void restart(
@@ -162,12 +182,13 @@ static void restart(
 			say(answer, EX_TEMPFAIL, "%s", err.text);
 		else
 			say(answer, EX_OK, "%s: restart begun", pool->name);
+		answer->id = supervisor->reload.id;
 		return;
 	}
 	worker = named_worker(pool, command, answer);
 	if (!worker)
 		return;
-	wait_for_worker(&supervisor->waits, worker);
+	answer->id = wait_for_worker(supervisor, worker);
 	pool_restart_worker(pool, command->slot);
 	say(answer, EX_OK, "%s: worker %d will be replaced", pool->name, command->slot);
 }
@@ -179,8 +200,9 @@ static void reload(struct supervisor *supervisor, enum reload_kind kind, struct 
 	const bool rolling = supervisor->reload.state == RELOAD_ROLLING;
 	const char *name = kind == RELOAD_ALL ? "reload" : "reconfigure";
 
-	answer->follows = rolling && strcmp(supervisor->reload.action, name) == 0;
-	reload_ask(supervisor, kind, 0);
+	answer->id = reload_ask(supervisor, kind, 0);
+	if (rolling)
+		answer->after = supervisor->reload.id;
 	say(answer, EX_OK, rolling ? "a reload is under way, a %s follows it" : "%s begun", name);
 }
 
@@ -204,9 +226,32 @@ static bool drained(const struct supervisor *supervisor)
 static void drain(struct supervisor *supervisor, struct answer *answer)
 {
 	const bool already = drained(supervisor);
+	struct control_waits *waits = &supervisor->waits;
 
-	supervisor->waits.drain = true;
+	if (!waits->drain_id) {
+		waits->drain_id = events_new_id(&supervisor->events);
+		waits->leaving = waits->left = 0;
+	}
+	answer->id = waits->drain_id;
 	act(supervisor, SIGNAL_DRAIN, 0, answer, already ? "drained already" : "draining");
+}
+
+static void upgrade(struct supervisor *supervisor, struct answer *answer)
+{
+	answer->id = upgrade_ask(supervisor);
+	say(answer, EX_OK, "upgrade begun");
+}
+
+static void stop(struct supervisor *supervisor, int signal_number, struct answer *answer)
+{
+	struct control_waits *waits = &supervisor->waits;
+
+	if (!waits->stop_id) {
+		waits->stop_id = events_new_id(&supervisor->events);
+		waits->leaving = waits->left = 0;
+	}
+	answer->id = waits->stop_id;
+	act(supervisor, SIGNAL_STOP, signal_number, answer, "stopping");
 }
 
 /* Of what changes something, while the end has begun, only what ends. */
@@ -238,11 +283,9 @@ static void perform(
 		act(supervisor, SIGNAL_RESUME, 0, answer,
 			drained(supervisor) ? "resumed" : "was not drained");
 		return;
-	case VERB_UPGRADE: act(supervisor, SIGNAL_UPGRADE, 0, answer, "upgrade begun"); return;
+	case VERB_UPGRADE: upgrade(supervisor, answer); return;
 	case VERB_STOP:
-	case VERB_QUIT:
-		act(supervisor, SIGNAL_STOP, command->signal_number, answer, "stopping");
-		return;
+	case VERB_QUIT: stop(supervisor, command->signal_number, answer); return;
 	case VERB_SIGNAL: send_signal(supervisor, command, answer); return;
 	case VERB_SCALE: scale(supervisor, command, answer); return;
 	case VERB_RESTART: restart(supervisor, command, answer); return;
@@ -274,7 +317,7 @@ static void handle(
 {
 	struct supervisor *supervisor = context;
 	struct control_command command;
-	struct answer answer = {.asked_at = events_time()};
+	struct answer answer = {0};
 
 	if (control_verb_parse(&command, request->word, request->words, &answer.text) < 0) {
 		answer.exit_status = EX_USAGE;
@@ -315,21 +358,34 @@ static int find_group(gid_t *gid, const char *name, struct errmsg *err)
 	return 0;
 }
 
+static uint64_t failed_of(const struct supervisor *supervisor, const char *pool_name)
+{
+	const struct pool *pool = roster_find(supervisor, pool_name);
+
+	return pool ? pool->tally.exits_failed : 0;
+}
+
 /* Who followed the events before an upgrade follows them still. */
 static void take_up_clients(struct supervisor *supervisor, const struct state *past)
 {
-	struct control_waits *waits = &supervisor->waits;
+	struct control_wait wait;
 
 	for (size_t i = 0; i < past->stream_fd_count; i++)
 		if (past->stream_fd[i] >= 0)
 			control_take_up_stream(supervisor->control, past->stream_fd[i]);
-	waits->drain = past->wait_drain;
-	for (size_t i = 0; i < past->wait_count && waits->count < CONTROL_WAITS_MAX; i++)
-		waits->wait[waits->count++] = (struct control_wait){
-			.pool = memory_copy_string(past->wait[i].pool),
+	supervisor->events.last_id = past->last_id;
+	supervisor->upgrade.id = past->upgrade_id;
+	supervisor->waits.drain_id = past->drain_id;
+	for (size_t i = 0; i < past->wait_count; i++) {
+		wait = (struct control_wait){
+			.id = past->wait[i].id,
+			.pool = past->wait[i].pool,
 			.slot = past->wait[i].slot,
 			.pid = past->wait[i].pid,
+			.failed_before = failed_of(supervisor, past->wait[i].pool),
 		};
+		add_wait(&supervisor->waits, &wait);
+	}
 }
 
 int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
@@ -371,51 +427,113 @@ int control_handler_open(struct supervisor *supervisor, struct errmsg *err)
 	return 0;
 }
 
-/* The worker that was to be replaced has gone. */
-static bool is_over(const struct supervisor *supervisor, const struct control_wait *wait)
-{
-	const struct pool *pool = roster_find(supervisor, wait->pool);
-	const struct worker *worker = pool ? pool_worker(pool, wait->slot) : NULL;
+/* --- how it ends --- */
 
-	return !worker || worker->record.pid != wait->pid;
+/* Has it ended, one way or the other? */
+static bool restart_is_over(
+	struct supervisor *supervisor, const struct control_wait *wait, struct answer *answer)
+{
+	struct pool *pool = roster_find(supervisor, wait->pool);
+	const struct worker *worker = pool ? pool_worker(pool, wait->slot) : NULL;
+	uint64_t failed = pool ? pool->tally.exits_failed - wait->failed_before : 0;
+
+	if (supervisor->phase == PHASE_STOPPING)
+		say(answer, EX_TEMPFAIL, "the supervisor is stopping");
+	else if (!worker || worker->record.pid != wait->pid)
+		say(answer, EX_OK, "replaced");
+	else if (failed >= FAILURES_MAX && pool_keep_worker(pool, wait->slot))
+		say(answer, EX_TEMPFAIL, "%d new workers failed, the last one %s: worker %d stays",
+			(int)failed, pool->last_failure, wait->slot);
+	else
+		return false;
+	return true;
 }
 
-static bool all_empty(const struct supervisor *supervisor)
+static void look_at_restarts(struct supervisor *supervisor)
+{
+	struct control_waits *waits = &supervisor->waits;
+	struct answer answer;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < waits->count; i++) {
+		struct control_wait *wait = &waits->wait[i];
+
+		if (!restart_is_over(supervisor, wait, &answer)) {
+			waits->wait[kept++] = *wait;
+			continue;
+		}
+		events_finished(&supervisor->events, wait->id, "restart", wait->pool,
+			answer.exit_status, answer.text.text);
+		free(wait->pool);
+	}
+	waits->count = kept;
+}
+
+static int count_present(const struct supervisor *supervisor)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < supervisor->pool_count; i++)
+		count += supervisor->pool[i]->present;
+	return count;
+}
+
+/* Is nobody wanted any more? Who drained a pool can ask for some workers of it all the same. */
+static bool all_are_to_go(const struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < supervisor->pool_count; i++)
-		if (supervisor->pool[i]->present > 0)
+		if (pool_rule(supervisor->pool[i]).max_workers > 0)
 			return false;
 	return true;
 }
 
-void control_handler_look(struct supervisor *supervisor)
+static void look_at_drain(struct supervisor *supervisor)
 {
 	struct control_waits *waits = &supervisor->waits;
-	int kept = 0;
+	const bool empty = waits->left == 0, given_up = !empty && !all_are_to_go(supervisor);
 
-	for (int i = 0; i < waits->count; i++) {
-		struct control_wait *wait = &waits->wait[i];
+	if (!waits->drain_id || (!empty && !given_up))
+		return;
+	events_finished(&supervisor->events, waits->drain_id, "drain", NULL,
+		given_up ? EX_TEMPFAIL : EX_OK,
+		given_up ? "workers are wanted again" : "no worker is left");
+	waits->drain_id = 0;
+}
 
-		if (!is_over(supervisor, wait)) {
-			waits->wait[kept++] = *wait;
-			continue;
-		}
-		events_finished(&supervisor->events, "restart", wait->pool, EX_OK, "replaced");
-		free(wait->pool);
-	}
-	waits->count = kept;
-	if (waits->drain && all_empty(supervisor)) {
-		waits->drain = false;
-		events_finished(&supervisor->events, "drain", NULL, EX_OK, "no worker is left");
-	}
+/* How far a drain or a stop has come. */
+static void tell_leaving(struct supervisor *supervisor)
+{
+	struct control_waits *waits = &supervisor->waits;
+	const int left = count_present(supervisor);
+
+	if (left == waits->left && left <= waits->leaving)
+		return;
+	if (left > waits->leaving)
+		waits->leaving = left;
+	waits->left = left;
+	if (waits->drain_id)
+		events_progress(&supervisor->events, waits->drain_id, "drain", NULL,
+			waits->leaving - left, waits->leaving, 0);
+	if (waits->stop_id)
+		events_progress(&supervisor->events, waits->stop_id, "stop", NULL,
+			waits->leaving - left, waits->leaving, 0);
+}
+
+void control_handler_look(struct supervisor *supervisor)
+{
+	look_at_restarts(supervisor);
+	if (supervisor->waits.drain_id || supervisor->waits.stop_id)
+		tell_leaving(supervisor);
+	look_at_drain(supervisor);
 }
 
 void control_handler_close(struct supervisor *supervisor)
 {
 	logger_tap(NULL, NULL);
-	for (int i = 0; i < supervisor->waits.count; i++)
+	for (size_t i = 0; i < supervisor->waits.count; i++)
 		free(supervisor->waits.wait[i].pool);
-	supervisor->waits.count = 0;
+	free(supervisor->waits.wait);
+	supervisor->waits = (struct control_waits){0};
 	supervisor->events.control = NULL;
 	if (supervisor->control)
 		control_close(supervisor->control);

@@ -11,19 +11,20 @@
 struct errmsg;
 struct supervisor;
 
-#define CONTROL_WAITS_MAX 16
-
-/* Something was asked for that ends later, and whose end is told as an event. */
+/* A worker that is to be replaced, which ends later and is told as an event of this id. */
 struct control_wait {
+	uint64_t id;
 	char *pool; /* owned */
 	int slot;
-	pid_t pid; /* of the worker that is to be replaced */
+	pid_t pid;
+	uint64_t failed_before; /* workers of the pool that had failed when it was asked for */
 };
 
 struct control_waits {
-	struct control_wait wait[CONTROL_WAITS_MAX];
-	int count;
-	bool drain;
+	struct control_wait *wait; /* owned; one a worker at most */
+	size_t count;
+	uint64_t drain_id, stop_id; /* all are to go, told under this number; 0: not asked for */
+	int leaving, left;          /* so many were there, and are there still, as told last */
 };
 
 /* Opens the socket that the settings name, unless it is off. -1 with the reason. */

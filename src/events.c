@@ -31,7 +31,7 @@ static bool tell(struct events *events, json_t *event)
 	return text != NULL;
 }
 
-double events_time(void)
+static double unix_time(void)
 {
 	struct timespec now;
 
@@ -60,39 +60,46 @@ void events_worker(struct events *events, const struct pool *pool, const struct 
 	if (!heard(events))
 		return;
 	tell(events, json_pack("{s:s,s:f,s:s,s:i,s:i,s:I,s:s,s:s,s:s}", "event", "worker", "time",
-			     events_time(), "pool", pool->name, "slot", worker->record.slot, "pid",
+			     unix_time(), "pool", pool->name, "slot", worker->record.slot, "pid",
 			     (int)worker->record.pid, "generation",
 			     (json_int_t)worker->record.generation, "from", worker_state_name(from),
 			     "to", worker_state_name(worker->record.state), "why",
 			     worker_event_name(why)));
 }
 
-void events_progress(struct events *events, const char *action, const char *pool, int done,
-	int total, int starting)
+uint64_t events_new_id(struct events *events)
+{
+	return ++events->last_id;
+}
+
+void events_progress(struct events *events, uint64_t id, const char *action, const char *pool,
+	int done, int total, int starting)
 {
 	if (!heard(events))
 		return;
-	tell(events, json_pack("{s:s,s:s,s:s,s:i,s:i,s:i}", "event", "progress", "action", action,
-			     "pool", pool, "done", done, "total", total, "starting", starting));
+	tell(events, json_pack("{s:s,s:I,s:s,s:s*,s:i,s:i,s:i}", "event", "progress", "id",
+			     (json_int_t)id, "action", action, "pool", pool, "done", done, "total",
+			     total, "starting", starting));
 }
 
-static bool tell_finished(struct events *events, const char *action, const char *pool,
+/* false: no memory for it. */
+static bool tell_finished(struct events *events, uint64_t id, const char *action, const char *pool,
 	int exit_status, const char *text)
 {
 	const bool ok = exit_status == 0;
 
-	return tell(events, json_pack("{s:s,s:f,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "time",
-				    events_time(), "action", action, "pool", pool, "ok", ok,
-				    ok ? "message" : "error", json_text(text, strlen(text)),
-				    "exit_status", exit_status));
+	return tell(events, json_pack("{s:s,s:f,s:I,s:s,s:s*,s:b,s:o,s:i}", "event", "finished",
+				    "time", unix_time(), "id", (json_int_t)id, "action", action,
+				    "pool", pool, "ok", ok, ok ? "message" : "error",
+				    json_text(text, strlen(text)), "exit_status", exit_status));
 }
 
 /* For this one somebody waits, so the reserve is there for it too. */
-void events_finished(struct events *events, const char *action, const char *pool, int exit_status,
-	const char *text)
+void events_finished(struct events *events, uint64_t id, const char *action, const char *pool,
+	int exit_status, const char *text)
 {
-	if (!heard(events) || tell_finished(events, action, pool, exit_status, text))
+	if (!heard(events) || tell_finished(events, id, action, pool, exit_status, text))
 		return;
 	memory_release_reserve();
-	tell_finished(events, action, pool, exit_status, text);
+	tell_finished(events, id, action, pool, exit_status, text);
 }

@@ -3,9 +3,11 @@
 /*
  * What happens, as JSON objects for whoever listens on the control socket: changes of workers, the
  * supervisor's own log lines, how far a reload has come, how it ended. Nothing is made while nobody
- * listens. Floor 3.
+ * listens. What takes time has a number, by which who asked for it knows its progress and its end
+ * from others'. Floor 3.
  */
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "control.h"
 #include "worker_state.h"
@@ -19,18 +21,21 @@ struct worker;
 struct events {
 	struct control *control; /* borrowed; NULL: no control socket */
 	bool telling;            /* a line of the log about telling is no event */
+	uint64_t last_id;        /* of what takes time */
 };
 
-double events_time(void); /* in seconds since 1970, as events tell it */
+/* A number for something that takes time. Never 0. */
+uint64_t events_new_id(struct events *events);
+
 /* For logger_tap(). */
 void events_log(void *events, const struct log_record *record);
 void events_worker(struct events *events, const struct pool *pool, const struct worker *worker,
 	enum worker_state from, enum worker_event why);
-/* done of total, of the action in the pool. */
-void events_progress(struct events *events, const char *action, const char *pool, int done,
-	int total, int starting);
+/* done of total, of the action in the pool; NULL: in all. */
+void events_progress(struct events *events, uint64_t id, const char *action, const char *pool,
+	int done, int total, int starting);
 /* exit_status 0: it worked, text says what was done; else why it did not. pool: NULL: all. */
-void events_finished(struct events *events, const char *action, const char *pool, int exit_status,
-	const char *text);
+void events_finished(struct events *events, uint64_t id, const char *action, const char *pool,
+	int exit_status, const char *text);
 
 #endif

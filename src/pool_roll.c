@@ -177,6 +177,17 @@ bool pool_restart_worker(struct pool *pool, int slot)
 	return true;
 }
 
+bool pool_keep_worker(struct pool *pool, int slot)
+{
+	struct worker *worker = pool_worker(pool, slot);
+
+	if (!worker || !serving(worker) || worker->recycle != RECYCLE_ASKED)
+		return false;
+	worker->recycle = RECYCLE_NOT;
+	pool_mark_dirty(pool);
+	return true;
+}
+
 static int needed(const struct policy_rule *rule)
 {
 	if (!rule->dynamic)

@@ -25,6 +25,8 @@ void pool_roll_commit(struct pool *pool);
 void pool_roll_back(struct pool *pool, bool keep);
 /* One worker is to be replaced. false: there is none in the slot. */
 bool pool_restart_worker(struct pool *pool, int slot);
+/* It stays after all. false: that was not asked for, or it is too late. */
+bool pool_keep_worker(struct pool *pool, int slot);
 
 /* Is it to be replaced, and how far is the roll? For status. */
 bool pool_outdated(const struct pool *pool, const struct worker *worker);

@@ -250,8 +250,8 @@ static void tell_end(struct supervisor *supervisor)
 	char text[64];
 
 	snprintf(text, sizeof(text), "done in %.3g s", (double)reload->took_ms / 1000);
-	events_finished(&supervisor->events, reload->action, reload->pool, done ? 0 : EX_TEMPFAIL,
-		done ? text : reload->reason.text);
+	events_finished(&supervisor->events, reload->id, reload->action, reload->pool,
+		done ? 0 : EX_TEMPFAIL, done ? text : reload->reason.text);
 }
 
 static void end(struct supervisor *supervisor, enum reload_state state, int64_t now_ms)
@@ -339,16 +339,24 @@ static void give_up(struct supervisor *supervisor, int64_t now_ms)
 
 /* --- from outside --- */
 
-void reload_ask(struct supervisor *supervisor, enum reload_kind kind, int signal_number)
+static const char *kind_name(enum reload_kind kind)
+{
+	return kind == RELOAD_ALL ? "reload" : "reconfigure";
+}
+
+uint64_t reload_ask(struct supervisor *supervisor, enum reload_kind kind, int signal_number)
 {
 	struct reload *reload = &supervisor->reload;
 
+	if (!reload->asked)
+		reload->asked_id = events_new_id(&supervisor->events);
 	if (!reload->asked || kind > reload->asked_kind)
 		reload->asked_kind = kind;
 	if (reload->state == RELOAD_ROLLING)
 		log_notice(NULL, "a reload is under way: one more follows it");
 	reload->asked = true;
 	reload->asked_signal = signal_number;
+	return reload->asked_id;
 }
 
 static void begin(struct supervisor *supervisor, int64_t now_ms)
@@ -357,8 +365,9 @@ static void begin(struct supervisor *supervisor, int64_t now_ms)
 	struct prepared prepared = {0};
 
 	reload->asked = false;
+	reload->id = reload->asked_id;
 	service_manager_reloading(&supervisor->manager);
-	reload->action = reload->asked_kind == RELOAD_ALL ? "reload" : "reconfigure";
+	reload->action = kind_name(reload->asked_kind);
 	reload->pool = NULL;
 	reload->begun_ms = now_ms;
 	fd_store_settle(supervisor);
@@ -388,6 +397,7 @@ int reload_restart(
 	if (!generation)
 		return -1;
 	reload->from = configuration_hold(supervisor->configuration);
+	reload->id = events_new_id(&supervisor->events);
 	reload->action = "restart";
 	reload->pool = pool->name;
 	reload->state = RELOAD_ROLLING;
@@ -436,8 +446,9 @@ static void tell_progress(struct supervisor *supervisor)
 			continue;
 		pool->roll.told_done = done;
 		pool->roll.told_starting = census.new_starting;
-		events_progress(&supervisor->events, supervisor->reload.action, pool->name, done,
-			pool->roll.total, census.new_starting);
+		events_progress(&supervisor->events, supervisor->reload.id,
+			supervisor->reload.action, pool->name, done, pool->roll.total,
+			census.new_starting);
 	}
 }
 
@@ -496,10 +507,17 @@ void reload_resume(struct reload *reload, const struct state_reload *past)
 
 void reload_abandon(struct supervisor *supervisor)
 {
+	static const char why[] = "the supervisor is stopping";
 	struct reload *reload = &supervisor->reload;
 
-	reload->asked = false;
-	if (reload->state == RELOAD_ROLLING)
+	if (reload->state == RELOAD_ROLLING) {
 		reload->state = RELOAD_NONE;
+		events_finished(&supervisor->events, reload->id, reload->action, reload->pool,
+			EX_TEMPFAIL, why);
+	}
+	if (reload->asked)
+		events_finished(&supervisor->events, reload->asked_id,
+			kind_name(reload->asked_kind), NULL, EX_TEMPFAIL, why);
+	reload->asked = false;
 	forget_old(reload);
 }

@@ -31,7 +31,9 @@ struct reload {
 	struct pidfile old_pidfile;  /* ... this one stays until the roll has ended */
 	const char *action;          /* "reload", "reconfigure", "restart" */
 	const char *pool;            /* of a restart: the one that rolls; else NULL */
+	uint64_t id;                 /* by which events tell of it */
 	bool asked;                  /* one more, */
+	uint64_t asked_id;           /* told under this number, */
 	enum reload_kind asked_kind; /* of this kind, */
 	int asked_signal;            /* and old workers get this signal; 0: their stop_signal */
 	int64_t begun_ms;            /* by the attended clock */
@@ -41,8 +43,8 @@ struct reload {
 };
 
 /* Old workers are asked to leave by the signal (0: their pool's stop_signal). Begins with the next
- * reload_look(), or after the one that is under way. */
-void reload_ask(struct supervisor *supervisor, enum reload_kind kind, int signal_number);
+ * reload_look(), or after the one that is under way. The id by which events will tell of it. */
+uint64_t reload_ask(struct supervisor *supervisor, enum reload_kind kind, int signal_number);
 /* Rolls one pool without reading anything. -1 with the reason: there is none, or a reload is under
  * way. */
 int reload_restart(

@@ -355,11 +355,14 @@ static void walk_descriptors(struct codec *codec, struct state *state)
 
 static void walk_waits(struct codec *codec, struct state *state)
 {
-	FLAG(codec, state->wait_drain);
-	LIST(codec, state->wait, state->wait_count, 3);
+	COUNTER(codec, state->last_id);
+	COUNTER(codec, state->upgrade_id);
+	COUNTER(codec, state->drain_id);
+	LIST(codec, state->wait, state->wait_count, 4);
 	for (size_t i = 0; i < state->wait_count; i++) {
 		struct state_wait *wait = &state->wait[i];
 
+		COUNTER(codec, wait->id);
 		name(codec, &wait->pool, NAME_MAX_);
 		NUMBER(codec, wait->slot, 0, SLOTS_MAX);
 		NUMBER(codec, wait->pid, 2, INT_MAX);

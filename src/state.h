@@ -21,7 +21,7 @@
 
 struct errmsg;
 
-#define STATE_VERSION   2
+#define STATE_VERSION   3
 #define STATE_MAX_BYTES (64 << 20)
 
 /* Before all else, so that every version can be told apart from every other. */
@@ -96,6 +96,7 @@ struct state_pool {
 
 /* One that waits for a worker's end. */
 struct state_wait {
+	uint64_t id;
 	char *pool;
 	int slot;
 	pid_t pid;
@@ -143,7 +144,7 @@ struct state {
 	size_t stream_fd_count;
 	struct state_wait *wait;
 	size_t wait_count;
-	bool wait_drain;
+	uint64_t last_id, upgrade_id, drain_id; /* of what takes time; 0: none */
 	struct state_reload reload;
 };
 

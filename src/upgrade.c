@@ -36,7 +36,8 @@ static void fail(struct supervisor *supervisor, const char *reason)
 {
 	supervisor->upgrade.step = UPGRADE_NONE;
 	log_error(NULL, "upgrade failed, everything goes on as it was: %s", reason);
-	events_finished(&supervisor->events, "upgrade", NULL, EX_TEMPFAIL, reason);
+	events_finished(
+		&supervisor->events, supervisor->upgrade.id, "upgrade", NULL, EX_TEMPFAIL, reason);
 }
 
 /* --- what is handed over --- */
@@ -64,10 +65,13 @@ static void record_waits(const struct supervisor *supervisor, struct state *out)
 	const struct strangers *strangers = &supervisor->strangers;
 	const struct control_waits *waits = &supervisor->waits;
 
-	out->wait_drain = waits->drain;
-	out->wait = memory_alloc((size_t)waits->count * sizeof(*out->wait) + 1);
-	for (int i = 0; i < waits->count; i++)
-		out->wait[out->wait_count++] = (struct state_wait){.pool = waits->wait[i].pool,
+	out->last_id = supervisor->events.last_id;
+	out->upgrade_id = supervisor->upgrade.id;
+	out->drain_id = waits->drain_id;
+	out->wait = memory_alloc(waits->count * sizeof(*out->wait) + 1);
+	for (size_t i = 0; i < waits->count; i++)
+		out->wait[out->wait_count++] = (struct state_wait){.id = waits->wait[i].id,
+			.pool = waits->wait[i].pool,
 			.slot = waits->wait[i].slot,
 			.pid = waits->wait[i].pid};
 	out->stranger = memory_alloc(strangers->count * sizeof(*out->stranger) + 1);
@@ -290,16 +294,22 @@ void upgrade_look(struct supervisor *supervisor, int64_t now_ms)
 
 /* --- from outside --- */
 
-void upgrade_ask(struct supervisor *supervisor)
+uint64_t upgrade_ask(struct supervisor *supervisor)
 {
-	if (supervisor->upgrade.step != UPGRADE_NONE) {
+	struct upgrade *upgrade = &supervisor->upgrade;
+
+	if (upgrade->step != UPGRADE_NONE) {
 		log_info(NULL, "an upgrade is under way already");
-		return;
+		return upgrade->id;
 	}
-	if (!supervisor->upgrade.asked && !may_become(supervisor))
-		log_notice(NULL, "the upgrade waits for what is under way");
-	supervisor->upgrade.asked = true;
+	if (!upgrade->asked) {
+		upgrade->id = events_new_id(&supervisor->events);
+		if (!may_become(supervisor))
+			log_notice(NULL, "the upgrade waits for what is under way");
+	}
+	upgrade->asked = true;
 	supervisor->place.changed(supervisor);
+	return upgrade->id;
 }
 
 bool upgrade_owns(const struct upgrade *upgrade, pid_t pid)
@@ -320,6 +330,9 @@ void upgrade_abandon(struct supervisor *supervisor)
 	struct upgrade *upgrade = &supervisor->upgrade;
 	siginfo_t info;
 
+	if (upgrade->asked || upgrade->step != UPGRADE_NONE)
+		events_finished(&supervisor->events, upgrade->id, "upgrade", NULL, EX_TEMPFAIL,
+			"the supervisor is stopping");
 	upgrade->asked = false;
 	if (upgrade->step == UPGRADE_CHECKING) {
 		sys_pidfd_signal(upgrade->pidfd, SIGKILL);
@@ -338,5 +351,5 @@ void upgrade_finish(struct supervisor *supervisor)
 	snprintf(text, sizeof(text), "preforkd %s goes on with %zu workers",
 		supervisor->options->version, workers);
 	log_notice(NULL, "upgraded: %s", text);
-	events_finished(&supervisor->events, "upgrade", NULL, EX_OK, text);
+	events_finished(&supervisor->events, supervisor->upgrade.id, "upgrade", NULL, EX_OK, text);
 }

@@ -21,7 +21,8 @@ enum upgrade_step { UPGRADE_NONE, UPGRADE_CHECKING, UPGRADE_CHECKED };
 struct upgrade {
 	enum upgrade_step step;
 	bool asked;
-	pid_t pid; /* of the check; 0: none runs */
+	uint64_t id; /* by which events tell of it */
+	pid_t pid;   /* of the check; 0: none runs */
 	int pidfd;
 	bool ended, late; /* it has ended; it took too long */
 	struct spawn_report failure;
@@ -30,8 +31,8 @@ struct upgrade {
 };
 
 /* Begins with the next upgrade_look(), or after the reload that is under way. During one it changes
- * nothing. */
-void upgrade_ask(struct supervisor *supervisor);
+ * nothing. The id by which events will tell of it. */
+uint64_t upgrade_ask(struct supervisor *supervisor);
 /* Once a loop turn. Does not return when the upgrade takes place. */
 void upgrade_look(struct supervisor *supervisor, int64_t now_ms);
 bool upgrade_owns(const struct upgrade *upgrade, pid_t pid);

@@ -19,15 +19,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define STREAMING    "{\"event\":\"streaming\"}\n"
-#define DONE         "{\"ok\":true,\"message\":\"begun\"}\n"
-#define PROGRESS(n)                                                                                \
-	"{\"event\":\"progress\",\"action\":\"reload\",\"pool\":\"web\",\"done\":" #n              \
-	",\"total\":2,\"starting\":1}\n"
-#define FINISHED(act)                                                                              \
-	"{\"event\":\"finished\",\"action\":\"" act "\",\"ok\":true,\"message\":\"it is done\"}\n"
-#define FAILED(act)                                                                                \
-	"{\"event\":\"finished\",\"action\":\"" act                                                \
-	"\",\"ok\":false,\"error\":\"3 failed\",\"exit_status\":75}\n"
+#define DONE         "{\"ok\":true,\"message\":\"begun\",\"id\":7}\n"
+#define OF(id, event)                                                                              \
+	"{\"event\":\"" event "\",\"id\":" id ",\"action\":\"reload\",\"pool\":\"web\","
+#define PROGRESS(n)      OF("7", "progress") "\"done\":" #n ",\"total\":2,\"starting\":1}\n"
+#define FINISHED         OF("7", "finished") "\"ok\":true,\"message\":\"it is done\"}\n"
+#define THE_REST         "\"ok\":false,\"error\":\"3 failed\",\"exit_status\":75}\n"
+#define FAILED           OF("7", "finished") THE_REST
+#define FAILED_OF_OTHERS OF("6", "finished") THE_REST
 
 static struct test_dir dir;
 static char path[PATH_MAX];
@@ -178,8 +177,7 @@ START_TEST(what_they_say)
 		{{.answer = DONE}, "ping --socket @", 0, "ping\n", "begun\n", ""},
 		{{.answer = DONE}, "--socket @ ping", 0, "ping\n", "begun\n", ""},
 		{{.answer = DONE}, "scale web -1 --socket @", 0, "scale web -1\n", "begun\n", ""},
-		{{.answer = DONE}, "scale web +1 --json --socket @", 0, "scale web +1\n",
-			"{\"ok\":true,\"message\":\"begun\"}\n", ""},
+		{{.answer = DONE}, "scale web +1 --json --socket @", 0, "scale web +1\n", DONE, ""},
 		{{.answer = "{\"ok\":true,\"message\":\"a\\u001bb\"}\n"}, "resume --socket @", 0,
 			"resume\n", "a?b\n", ""},
 		{{.answer = "{\"ok\":false,\"error\":\"no pool wbe\",\"exit_status\":64}\n"},
@@ -198,22 +196,23 @@ START_TEST(what_they_say)
 			"@: the supervisor hung up without an answer\n"},
 
 		/* those that wait */
-		{{STREAMING, DONE, PROGRESS(1) FINISHED("reload"), false}, "reload --socket @", 0,
+		{{STREAMING, DONE, PROGRESS(1) FINISHED, false}, "reload --socket @", 0,
 			"events\nreload\n", "web: 1 of 2 replaced, 1 starting\nit is done\n", ""},
 		{{STREAMING, DONE,
-			 PROGRESS(0) PROGRESS(0) FINISHED("restart")
-				 FAILED("drain") "noise\n" PROGRESS(1) FAILED("reload"),
+			 PROGRESS(0) PROGRESS(0) FAILED_OF_OTHERS FAILED_OF_OTHERS
+			 "noise\n" PROGRESS(1) FAILED,
 			 false},
 			"reload --socket @", 75, "events\nreload\n",
 			"web: 0 of 2 replaced, 1 starting\nweb: 1 of 2 replaced, 1 starting\n",
 			"preforkd: reload: 3 failed\n"},
-		{{STREAMING, DONE, PROGRESS(1) FAILED("reload"), false}, "reload --json --socket @",
-			75, "events\nreload\n",
-			"{\"action\":\"reload\",\"ok\":false,\"error\":\"3 "
+		{{STREAMING, DONE, PROGRESS(1) FAILED, false}, "reload --json --socket @", 75,
+			"events\nreload\n",
+			"{\"id\":7,\"action\":\"reload\",\"pool\":\"web\",\"ok\":false,\"error\":"
+			"\"3 "
 			"failed\",\"exit_status\":75}\n",
 			""},
-		{{STREAMING, DONE, FINISHED("reload"), false}, "reload --no-wait --socket @", 0,
-			"reload\n", "begun\n", ""},
+		{{STREAMING, DONE, FINISHED, false}, "reload --no-wait --socket @", 0, "reload\n",
+			"begun\n", ""},
 		{{STREAMING, "{\"ok\":false,\"error\":\"it stops\",\"exit_status\":69}\n", "",
 			 false},
 			"reload --socket @", 69, "events\nreload\n", "",
@@ -221,14 +220,11 @@ START_TEST(what_they_say)
 		{{STREAMING, DONE, PROGRESS(1), true}, "reload --socket @", EX_UNAVAILABLE,
 			"events\nreload\n", "web: 1 of 2 replaced, 1 starting\n",
 			"preforkd: the supervisor left before the reload had ended\n"},
-		{{STREAMING, DONE,
-			 "{\"event\":\"finished\",\"action\":\"restart\",\"pool\":\"api\",\"ok\":"
-			 "false}\n"
-			 "{\"event\":\"finished\",\"action\":\"restart\",\"pool\":\"web\",\"ok\":"
-			 "true,"
-			 "\"message\":\"web it is\"}\n",
-			 false},
-			"restart web --socket @", 0, "events\nrestart web\n", "web it is\n", ""},
+		{{STREAMING, "{\"ok\":true,\"message\":\"later\",\"id\":7,\"after\":6}\n",
+			 FAILED_OF_OTHERS FINISHED, false},
+			"reload --socket @", 0, "events\nreload\n", "later\nit is done\n", ""},
+		{{STREAMING, DONE, FAILED_OF_OTHERS FINISHED, false}, "restart web --socket @", 0,
+			"events\nrestart web\n", "it is done\n", ""},
 		{{"{\"ok\":false,\"error\":\"too many clients\",\"exit_status\":75}\n", DONE, "",
 			 false},
 			"drain --socket @", 75, "events\n", "",
@@ -237,12 +233,12 @@ START_TEST(what_they_say)
 			"preforkd: the supervisor hung up\n"},
 
 		/* a stop ends with the supervisor */
-		{{STREAMING, DONE, FINISHED("stop"), true}, "stop QUIT --socket @", 0,
+		{{STREAMING, DONE, FINISHED, true}, "stop QUIT --socket @", 0,
 			"events\nstop QUIT\n", "stopped\n", ""},
 		{{STREAMING, DONE, "", true}, "quit --json --socket @", 0, "events\nquit\n",
 			"{\"action\":\"quit\",\"ok\":true,\"message\":\"stopped\"}\n", ""},
-		{{STREAMING, DONE, FAILED("stop"), true}, "quit --socket @", 75, "events\nquit\n",
-			"", "preforkd: quit: 3 failed\n"},
+		{{STREAMING, DONE, FAILED, true}, "quit --socket @", 75, "events\nquit\n", "",
+			"preforkd: quit: 3 failed\n"},
 
 		/* those that show */
 		{{.answer = "{\"name\":\"app\",\"pid\":3}\n"}, "status --socket @ --json", 0,

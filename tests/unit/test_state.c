@@ -45,6 +45,8 @@ static struct state_pool pools[] = {
 static struct state_socket sockets[] = {
 	{.name = (char *)"tcp", .fd = 4}, {.name = (char *)"local", .fd = 5, .path = (char *)"/s"}};
 
+static struct state_wait waits[] = {{.id = 12, .pool = (char *)"web", .slot = 7, .pid = 78}};
+
 static struct state sample(void)
 {
 	return (struct state){.boot_id = (char *)"8c1f",
@@ -65,6 +67,11 @@ static struct state sample(void)
 		.socket_count = 2,
 		.pool = pools,
 		.pool_count = 2,
+		.wait = waits,
+		.wait_count = 1,
+		.last_id = 13,
+		.upgrade_id = 11,
+		.drain_id = 13,
 		.reload = {.state = 3,
 			.action = (char *)"reload",
 			.ended_at = 1700000000,
@@ -99,6 +106,10 @@ START_TEST(what_is_written_reads_back)
 	ck_assert_int_eq(state->reload.state, 3);
 	ck_assert_int_eq(state->reload.ended_at, 1700000000);
 	ck_assert_str_eq(state->reload.reason, "because");
+	ck_assert_uint_eq(state->wait[0].id, 12);
+	ck_assert_uint_eq(state->last_id, 13);
+	ck_assert_uint_eq(state->upgrade_id, 11);
+	ck_assert_uint_eq(state->drain_id, 13);
 	again = state_to_bytes(state, &again_length);
 	ck_assert_uint_eq(length, again_length);
 	ck_assert_mem_eq(bytes, again, length);
