@@ -5,6 +5,7 @@
  */
 #include "state.h"
 
+#include <endian.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,17 +86,12 @@ static void block(struct codec *codec, char *bytes, size_t length)
 
 static int64_t number(struct codec *codec, int64_t value, int64_t min, int64_t max)
 {
-	unsigned char bytes[NUMBER_BYTES] = {0};
-	uint64_t bits = (uint64_t)value;
+	uint64_t bits = htole64((uint64_t)value);
 
-	for (int i = 0; codec->writing && i < NUMBER_BYTES; i++)
-		bytes[i] = (unsigned char)(bits >> 8 * i);
-	block(codec, (char *)bytes, sizeof(bytes));
+	block(codec, (char *)&bits, sizeof(bits));
 	if (codec->writing)
 		return value;
-	bits = 0;
-	for (int i = 0; i < NUMBER_BYTES; i++)
-		bits |= (uint64_t)bytes[i] << 8 * i;
+	bits = le64toh(bits);
 	if (!codec->wrong && ((int64_t)bits < min || (int64_t)bits > max))
 		codec->wrong = "a number is out of its bounds";
 	return codec->wrong ? min : (int64_t)bits;

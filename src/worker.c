@@ -47,11 +47,6 @@ static void set_state(struct worker *worker, enum worker_event event, int64_t no
 		worker->context->moved(worker->context->pool, worker, old, event);
 }
 
-bool worker_present(const struct worker *worker)
-{
-	return worker->record.state != WORKER_EMPTY;
-}
-
 /* One that was not ready in time is missed once it is reaped: only then does its failure deter the
  * next start. One that cannot even be killed is not waited for. */
 enum worker_class worker_counts_as(const struct worker *worker)

@@ -152,7 +152,12 @@ void worker_forget(struct worker *worker);
 /* Its resident size is known anew: above max_memory it is to be replaced. */
 void worker_measured(struct worker *worker, int64_t resident_bytes);
 
-bool worker_present(const struct worker *worker);
+/* Is there one in the slot? Asked a dozen times for each slot at each look. */
+static inline bool worker_present(const struct worker *worker)
+{
+	return worker->record.state != WORKER_EMPTY;
+}
+
 enum worker_class worker_counts_as(const struct worker *worker);
 
 #endif
