@@ -176,6 +176,7 @@ START_TEST(a_shortage_ends_nobody)
 	tcp = load_open(load_port(port), "/", 400);
 	load_await(&tcp, 10);
 	die();
+	file_write("log", "%s", "");
 	faults_fail(shortage->call, shortage->nth, 1000, shortage->error);
 	faulty_launch();
 	WAIT_FOR(log_has("ready: the first") || !daemon_alive());
