@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "namespace.h"
 #include "rolling_pool.h"
 
 #define BACK_OFF "crash_loop = backoff\nerr_respawn_interval = 1ms\nerr_respawn_max = 1ms\n"
@@ -221,6 +222,87 @@ START_TEST(status_answers_without_descriptors)
 }
 END_TEST
 
+/* --- programs --- */
+
+static void set_big_environment(void)
+{
+	static char big[100000];
+
+	memset(big, 'x', sizeof(big) - 1);
+	if (setenv("BIG_1", big, 1) < 0 || setenv("BIG_2", big, 1) < 0)
+		_exit(125);
+}
+
+static void allow_arguments(rlim_t stack_bytes)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_STACK, NULL, &limit), 0);
+	limit.rlim_cur = stack_bytes;
+	ck_assert_int_eq(prlimit(daemon_pid(), RLIMIT_STACK, &limit, NULL), 0);
+}
+
+static void spoil_program(bool loop, bool spoiled)
+{
+	if (loop && spoiled) {
+		ck_assert_int_eq(rename(path_of("program"), path_of("good")), 0);
+		ck_assert_int_eq(symlink("program", path_of("program")), 0);
+	} else if (loop) {
+		ck_assert_int_eq(rename(path_of("good"), path_of("program")), 0);
+	} else {
+		/* a quarter of it is for arguments and environment, 128 KiB at least */
+		allow_arguments(spoiled ? 512 << 10 : 8 << 20);
+	}
+}
+
+/* A link that leads to itself; arguments and environment that are too long. */
+START_TEST(what_cannot_be_executed_for_a_while_is_waited_for)
+{
+	static const char *const reason[] = {
+		"Argument list too long", "Too many levels of symbolic links"};
+	const char *const no_arguments[] = {NULL};
+
+	bool loop = _i;
+
+	ck_assert_int_eq(symlink(worker_program(), path_of("program")), 0);
+	config("[pool:web]\nmax_workers = 2\nmin_uptime = 20ms\nerr_respawn_interval = 100ms\n"
+	       "err_respawn_max = 200ms\ncrash_loop = backoff\n"
+	       "command = @dir@/program touch @dir@/started\n");
+	daemon_start_as(set_big_environment, no_arguments);
+	WAIT_FOR(file_count("started", "\n") == 2 && log_has("ready: the first"));
+	nap_ms(slow_ms(50));
+	spoil_program(loop, true);
+	kill(worker_of("web", 0), SIGKILL);
+	WAIT_FOR(log_has(reason[_i]));
+	HOLDS_FOR(500, status_number("live") == 1);
+	ck_assert_int_le(log_count(reason[_i]), 4);
+	spoil_program(loop, false);
+	WAIT_FOR_WITHIN(2000, file_count("started", "\n") == 3);
+	EXPECT_STOP();
+}
+END_TEST
+
+/* --- places --- */
+
+START_TEST(starts_without_most_of_dev)
+{
+	pid_t outside;
+
+	SKIP_UNLESS(can_unshare(), "no PID namespaces");
+	config("[pool:web]\nmax_workers = 2\nstdout = log\n" QUICK
+	       "command = @worker@ print 1 20\n");
+	outside = start_in_namespace("mount --make-rprivate / && mount -t tmpfs tmpfs /dev && "
+				     "mknod -m 666 /dev/null c 1 3 && exec \"$0\" -c \"$1\"");
+	WAIT_FOR(file_has("log.err", "ready: the first") && file_count("log.err", "line 0") == 2);
+	daemon_is(only_child(outside));
+	nap_ms(slow_ms(50));
+	kill(worker_any(), SIGKILL);
+	WAIT_FOR(file_count("log.err", "line 0") == 3);
+	daemon_kill(SIGTERM);
+	ck_assert_int_eq(program_wait(outside), 0);
+}
+END_TEST
+
 /* --- memory --- */
 
 static bool limit_memory(const char *group)
@@ -383,6 +465,8 @@ int main(void)
 	tcase_add_test(killed, a_replacement_is_as_fast_as_a_bare_loop);
 	tcase_add_test(killed, every_exit_is_counted);
 	tcase_add_test(killed, status_answers_without_descriptors);
+	tcase_add_loop_test(killed, what_cannot_be_executed_for_a_while_is_waited_for, 0, 2);
+	tcase_add_test(killed, starts_without_most_of_dev);
 	tcase_add_test(killed, who_is_killed_for_its_memory_is_replaced_alone);
 	tcase_add_test(deaf, kill_comes_when_it_was_announced);
 	tcase_add_test(deaf, the_frozen_hold_up_no_stop);
