@@ -223,6 +223,9 @@ struct settings *config_file_parse(
 	char *folder = find_folder(path);
 
 	config_builder_init(&builder, faults);
+	if (length == 0)
+		faults_add(
+			faults, path, 0, NULL, NULL, "the file is empty: there is no [pool:NAME]");
 	parse_file(&builder, path, bytes, length);
 	/* No loop: only the main file can add to it. */
 	include = &builder.settings->preforkd.include;

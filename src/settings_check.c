@@ -367,7 +367,8 @@ void settings_check(const struct settings *settings, struct faults *faults)
 
 	check_name(&place, settings->preforkd.name);
 	check_http(&place, settings->preforkd.http);
-	if (settings->pool_count == 0)
+	/* Where lines are wrong, that there is none may follow from these. */
+	if (settings->pool_count == 0 && faults->errors == 0)
 		faults_add(faults, settings->file_count ? settings->files[0] : NULL, 0, NULL, NULL,
 			"there is no [pool:NAME]");
 	for (size_t i = 0; i < settings->socket_count; i++)

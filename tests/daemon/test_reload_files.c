@@ -140,8 +140,8 @@ static const struct {
 	void (*write)(void);
 	const char *said;
 } no_good[] = {
-	{empty, "the configuration has faults"},
-	{binary, "the configuration has faults"},
+	{empty, ".ini: the file is empty: there is no [pool:NAME]"},
+	{binary, ".ini:1: "},
 	{zeroes, "the configuration has faults"},
 	{huge, "the configuration has faults"},
 	{huge_line, "the configuration has faults"},

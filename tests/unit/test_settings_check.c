@@ -12,7 +12,10 @@ static const struct {
 	const char *text, *faults;
 } cases[] = {
 	{POOL, ""},
-	{"", "t: there is no [pool:NAME]\n"},
+	{"", "t: the file is empty: there is no [pool:NAME]\n"},
+	{"# a comment\n[socket:s]\nlisten=:80\n", "t: there is no [pool:NAME]\n"
+						  "t:2: [socket:s]: warning: no pool uses it\n"},
+	{"nonsense\n", "t:1: \"nonsense\" is no section, no key = value and no comment\n"},
 	{"[pool:p]\n", "t:1: [pool:p] command: is missing\n"},
 	{"[pool:p]\ncommand = '' x\n", "t:2: [pool:p] command: the program's name is empty\n"},
 	/* names */
