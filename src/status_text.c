@@ -124,13 +124,14 @@ static void add_reload(struct text *text, const json_t *document)
 {
 	const json_t *reload = json_object_get(document, "reload");
 	const char *state = string_of(reload, "state"), *reason = string_of(reload, "reason");
+	const char *action = string_of(reload, "action");
 	char ago[STATUS_UNIT_BYTES], took[STATUS_UNIT_BYTES];
 	bool rolls = strcmp(state, "rolling") == 0;
 	size_t begin = text->length;
 
 	if (!*state || strcmp(state, "none") == 0)
 		return;
-	add(text, "%s: %s", rolls ? "reload" : "last reload", state);
+	add(text, "%s%s: %s", rolls ? "" : "last ", *action ? action : "reload", state);
 	if (has_number(reload, "at") && !rolls) {
 		status_duration(ago, number_of(document, "time") - number_of(reload, "at"));
 		add(text, " %s ago", ago);

@@ -19,8 +19,8 @@ struct metric {
 /* Of the supervisor */
 static const struct metric of_supervisor[] = {
 	{"preforkd_uptime_seconds", "gauge", "Age of the supervisor.", "uptime", NULL},
-	{"preforkd_last_reload_timestamp_seconds", "gauge", "When the last reload was asked for.",
-		"reload.at", NULL},
+	{"preforkd_last_reload_timestamp_seconds", "gauge",
+		"When the last reload or restart ended.", "reload.at", NULL},
 	{"preforkd_last_reload_duration_seconds", "gauge", "How long the last reload took.",
 		"reload.duration", NULL},
 	{"preforkd_loop_lag_max_seconds", "gauge", "Longest turn of the supervisor's loop of late.",

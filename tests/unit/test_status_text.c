@@ -12,7 +12,7 @@
 
 static const char example[] =
 	"app: running, pid 4711, up 1h00m, preforkd 0.1.0, /etc/app.ini\n"
-	"last reload: failed 16m39s ago, took 3.1s: [pool:web]: 3 new workers failed: exited with "
+	"last restart: failed 16m39s ago, took 3.1s: [pool:web]: 3 new workers failed: exited with "
 	"status 1\n"
 	"\n"
 	"POOL          LIVE   MAX  BUSY SPARE START LEAVE      JOBS  PER S  STARTS FAILED\n"

@@ -4,13 +4,14 @@ const KEPT = 200;
 
 function describeEvent(event) {
 	const place = event.pool ? `${event.pool}${event.slot === null || event.slot === undefined ? '' : `/${event.slot}`}` : '';
+	const gone = event.action === 'drain' || event.action === 'stop';
 	switch (event.event) {
 	case 'worker': return [event.to === 'failed' || event.to === 'killed' ? 'warn' : '', place,
 		`${event.from} \u2192 ${event.to}${event.why ? `: ${event.why}` : ''} (pid ${event.pid})`];
 	case 'log': return [{error: 'bad', warning: 'warn'}[event.level] || '', event.level,
 		`${place ? `${place}: ` : ''}${event.message}`];
 	case 'progress': return ['', event.action,
-		`${place ? `${place}: ` : ''}${event.done} of ${event.total} replaced, ${event.starting} starting`];
+		`${place ? `${place}: ` : ''}${event.done} of ${event.total} ${gone ? 'gone' : `replaced, ${event.starting} starting`}`];
 	case 'finished': return [event.ok ? 'good' : 'bad', event.action, event.ok ? event.message || 'done' : event.error];
 	case 'dropped': return ['warn', 'dropped', `${counted(event.count, 'event was', 'events were')} dropped here`];
 	default: return ['', event.event, JSON.stringify(event)];

@@ -40,9 +40,9 @@ function notices(status) {
 	const found = [];
 	const {reload} = status;
 	if (reload && reload.state === 'failed')
-		found.push(['bad', `The reload at ${clock(reload.at)} was given up: ${reload.reason}`]);
+		found.push(['bad', `The ${reload.action} at ${clock(reload.at)} was given up: ${reload.reason}`]);
 	if (reload && reload.state === 'rolling')
-		found.push(['warn', `A reload is under way since ${clock(reload.at)}.`]);
+		found.push(['warn', `A ${reload.action} is under way.`]);
 	if (status.log_lines_lost)
 		found.push(['warn', `${counted(status.log_lines_lost, 'log line', 'log lines')} could not be written.`]);
 	return found;
