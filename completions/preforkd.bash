@@ -20,7 +20,7 @@ _preforkd_ask()
 _preforkd_pools()
 {
     local pools
-    pools=$(_preforkd_ask | grep -oE '"name": ?"[^"]*", ?"dynamic"' | sed -E 's/"name": ?"([^"]*)".*/\1/')
+    pools=$(_preforkd_ask | grep -oE '"name": ?"[^"]*", ?"generation"' | sed -E 's/"name": ?"([^"]*)".*/\1/')
     if [ -z "$pools" ] && [ -r "$config" ]; then
         pools=$(sed -nE 's/^[[:space:]]*\[pool:([A-Za-z0-9_.-]+)\].*/\1/p' -- "$config")
     fi

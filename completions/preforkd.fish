@@ -45,7 +45,7 @@ function __preforkd_status
 end
 
 function __preforkd_pools
-    set -l pools (__preforkd_status | string match -ra '"name": ?"[^"]*", ?"dynamic"' | string replace -r '.*"name": ?"([^"]*)".*' '$1')
+    set -l pools (__preforkd_status | string match -ra '"name": ?"[^"]*", ?"generation"' | string replace -r '.*"name": ?"([^"]*)".*' '$1')
     if test (count $pools) -eq 0
         set -l asking (__preforkd_asking)
         if contains -- "$asking[1]" -c --config; and test -r "$asking[2]"
