@@ -1,8 +1,7 @@
 /*
- * libFuzzer's target for the configuration file: whatever the bytes are, the reader ends with
- * settings or with faults, and settings that are printed read back to the same print. Lines of "%%"
- * part the input: behind the first are the files 1.ini, 2.ini, ... that can be included; there are
- * no others.
+ * Any bytes as a configuration file: the reader ends with settings or with faults, which are lines
+ * of text; settings that are printed read back to the same print. Lines of "%%" part the input:
+ * behind the first are the files 1.ini, 2.ini, ... that can be included; there are no others.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -105,6 +104,23 @@ static void check_round_trip(const struct settings *settings)
 	free(text);
 }
 
+/* Each is one line, with its place and without control characters; none is lost. */
+static void check_faults(const struct faults *faults)
+{
+	size_t errors = 0;
+
+	for (size_t i = 0; i < faults->count; i++) {
+		const struct fault *fault = &faults->fault[i];
+
+		must(fault->text && fault->line >= 0);
+		must(!fault->file || strncmp(fault->text, fault->file, strlen(fault->file)) == 0);
+		for (const char *c = fault->text; *c; c++)
+			must(((unsigned char)*c >= ' ' || *c == '\t') && *c != 0x7f);
+		errors += !fault->warning;
+	}
+	must(errors == faults->errors);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct faults faults = {0};
@@ -113,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_apart((const char *)data, size);
 	settings = config_file_parse(parts[0].path, parts[0].bytes, parts[0].length, &faults);
 	must(settings != NULL);
+	check_faults(&faults);
 	if (faults.errors == 0)
 		check_round_trip(settings);
 	settings_free(settings);
