@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/time.h>
 
 #include "preload_fds.h"
@@ -200,42 +201,50 @@ static enum outcome take_in_turn(const struct taking *taking, int *fd)
 	return outcome;
 }
 
+/* Of the listening sockets, by number. That one blocked when last looked at is enough to try: it
+ * costs a turn too many when it does so no longer. Before a wait we look again. */
+static _Atomic uint64_t blocking;
+
+static bool is_non_blocking(const struct taking *taking)
+{
+	const uint64_t bit = UINT64_C(1) << taking->listener;
+	int flags = REAL(fcntl)(taking->fd, F_GETFL);
+
+	if (flags < 0 || flags & O_NONBLOCK)
+		blocking &= ~bit;
+	else
+		blocking |= bit;
+	return flags >= 0 && flags & O_NONBLOCK;
+}
+
 static int take_blocking(const struct taking *taking)
 {
+	enum outcome outcome;
 	int fd = -1;
 
-	for (;;) {
-		switch (take_in_turn(taking, &fd)) {
-		case TAKEN: return fd;
-		case NOBODY_WAITS:
-			if (!wait_for_connection(taking))
-				return -1;
-			break;
-		case LEAVING:
-			if (!wait_for_the_end())
-				return -1;
-			break;
-		}
+	while ((outcome = take_in_turn(taking, &fd)) != TAKEN) {
+		if (is_non_blocking(taking))
+			return take_without_blocking(taking);
+		if (!(outcome == LEAVING ? wait_for_the_end() : wait_for_connection(taking)))
+			return -1;
 	}
+	return fd;
 }
 
 static int take_connection(struct taking *taking)
 {
-	int listener = fds_listener(taking->fd), status, saved = errno;
+	int listener = fds_listener(taking->fd), fd, saved = errno;
 
 	if (listener < 0)
 		return call_accept(taking);
 	taking->listener = (unsigned)listener;
-	status = REAL(fcntl)(taking->fd, F_GETFL);
-	if (status < 0)
-		return call_accept(taking);
-	if (status & O_NONBLOCK)
-		status = take_without_blocking(taking);
+	if (!(blocking & UINT64_C(1) << listener) && is_non_blocking(taking))
+		fd = take_without_blocking(taking);
 	else
-		status = take_blocking(taking);
-	if (status >= 0)
+		fd = take_blocking(taking);
+	if (fd >= 0)
 		errno = saved;
-	return status;
+	return fd;
 }
 
 STAND_BEFORE(int, accept, int fd, struct sockaddr *address, socklen_t *length)

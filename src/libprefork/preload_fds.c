@@ -66,14 +66,14 @@ int fds_listener(int fd)
 {
 	int entry = entry_of(fd);
 
-	return entry >= LISTENER && entry < WATCHER && group_is_ours() ? entry - LISTENER : -1;
+	return entry >= LISTENER && entry < WATCHER && group_is_here() ? entry - LISTENER : -1;
 }
 
 int fds_connection(int fd)
 {
 	int entry = entry_of(fd);
 
-	return entry >= CONNECTION && group_is_ours() ? entry - CONNECTION : -1;
+	return entry >= CONNECTION && group_is_here() ? entry - CONNECTION : -1;
 }
 
 bool fds_is_known(int fd)
@@ -83,7 +83,7 @@ bool fds_is_known(int fd)
 
 bool fds_is_watcher(int fd)
 {
-	return entry_of(fd) == WATCHER && group_is_ours();
+	return entry_of(fd) == WATCHER && group_is_here();
 }
 
 void fds_copy(int from, int to)

@@ -13,10 +13,12 @@ void fds_add_listener(int fd, unsigned number);
 void fds_add_watcher(int fd);
 void fds_add_connection(int fd, int connection);
 
-/* All but these say nothing about what is not ours (group_is_ours). Numbers, -1: it is none. */
+/* All but these say nothing about what is not ours. Numbers, -1: it is none. Those who change what
+ * a descriptor is ask fds_is_known() (group_is_ours), the others are told more cheaply
+ * (group_is_here). */
+bool fds_is_known(int fd);
 int fds_listener(int fd);
 int fds_connection(int fd);
-bool fds_is_known(int fd);
 bool fds_is_watcher(int fd);
 
 void fds_copy(int from, int to);

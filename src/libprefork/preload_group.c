@@ -74,12 +74,35 @@ struct group {
 
 static struct {
 	struct group *group;
-	_Atomic pid_t pid; /* whose memory this is; 0: we are no part of it */
+	_Atomic pid_t pid;      /* whose memory this is; 0: we are no part of it */
+	_Atomic bool *is_here;  /* in a page that the kernel clears in the child of a fork */
+	_Atomic bool is_shared; /* a child that has our memory (vfork) was seen */
 	int self;
 } own;
 
 /* Its address is a name of the thread. */
 static __thread char thread_mark __attribute__((tls_model("initial-exec")));
+
+/* Where there is no such page (before Linux 4.14), the kernel is asked each time. */
+static _Atomic bool *page_of_this_process(void)
+{
+	size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	if (madvise(page, bytes, MADV_WIPEONFORK) == 0)
+		return page;
+	munmap(page, bytes);
+	return NULL;
+}
+
+static void become(pid_t pid)
+{
+	own.pid = pid;
+	if (own.is_here)
+		*own.is_here = true;
+}
 
 bool group_begin(uint64_t jobs)
 {
@@ -88,11 +111,12 @@ bool group_begin(uint64_t jobs)
 
 	if (memory == MAP_FAILED)
 		return false;
+	own.is_here = page_of_this_process();
 	own.group = memory;
 	own.self = 0;
 	own.group->jobs = own.group->jobs_shown = jobs;
 	own.group->process[0].pid = getpid();
-	own.pid = getpid();
+	become(getpid());
 	return true;
 }
 
@@ -103,7 +127,20 @@ bool group_is_likely(void)
 
 bool group_is_ours(void)
 {
-	return own.pid != 0 && own.pid == getpid();
+	if (own.pid == 0)
+		return false;
+	if (own.pid == getpid())
+		return true;
+	if (own.is_here && *own.is_here)
+		own.is_shared = true;
+	return false;
+}
+
+bool group_is_here(void)
+{
+	if (own.pid == 0 || (own.is_here && !*own.is_here))
+		return false;
+	return (own.is_here && !own.is_shared) || group_is_ours();
 }
 
 /* --- the line --- */
@@ -515,7 +552,7 @@ void group_fork_child(int process)
 	if (process < 0)
 		return;
 	own.self = process;
-	own.pid = getpid();
+	become(getpid());
 	own.group->process[process].pid = own.pid;
 }
 

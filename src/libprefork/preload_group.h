@@ -20,7 +20,10 @@ bool group_begin(uint64_t jobs);
 /* Does the caller run in a process of the group? No: another program, a child that shares our
  * memory (vfork), one forked behind our back. Those are none of our business. */
 bool group_is_ours(void);
-/* The same, without asking the kernel: false for certain, or likely. */
+/* The same, mostly without asking the kernel, for calls that use a descriptor and do not change it:
+ * a child that shares our memory is noticed only when it changes what a descriptor of ours is. */
+bool group_is_here(void);
+/* The same, without any doubt of the process: false for certain, or likely. */
 bool group_is_likely(void);
 
 /* The program waits for connections: from now on the line tells its state. */

@@ -14,6 +14,9 @@
  *range, dup2), then blocking auto_server parent WORD...	runs auto_server WORD... as a child
  *	auto_server wrapped COMMAND	lets sh run the command, then serves
  *	auto_server late MS		serves after so long
+ *	auto_server beside HOW		on /slow starts a process behind libc's fork(2), by vfork(2)
+ *					or clone(2), which closes the connection and has another
+ *					file by its number; then blocking
  *	auto_server handler HOW		handles USR1, restarting calls or not (restart, interrupt);
  *exits 7 when accept(2) was interrupted
  */
@@ -28,6 +31,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,11 +43,40 @@
 
 static const char response[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 static bool may_die;
+static const char *beside; /* how another process is started */
+
+static void misuse(int fd)
+{
+	int null;
+
+	close(fd);
+	null = open("/dev/null", O_RDWR);
+	dup2(null, fd);
+	if (write(fd, response, sizeof(response) - 1) < 0 || read(fd, &null, sizeof(null)) < 0)
+		_exit(1);
+	shutdown(fd, SHUT_RDWR);
+	_exit(0);
+}
+
+static void start_beside(int fd)
+{
+	pid_t child;
+
+	if (strcmp(beside, "vfork") == 0)
+		child = vfork();
+	else
+		child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (child == 0)
+		misuse(fd);
+	waitpid(child, NULL, 0);
+}
 
 static void answer(int fd, const char *request)
 {
 	if (may_die && strstr(request, "/die"))
 		raise(SIGKILL);
+	if (beside && strstr(request, "/slow"))
+		start_beside(fd);
 	if (strstr(request, "/slow"))
 		usleep(100000);
 	if (write(fd, response, sizeof(response) - 1) < 0)
@@ -257,6 +290,12 @@ static void late(char **argument)
 	blocking();
 }
 
+static void with_beside(char **argument)
+{
+	beside = argument[0];
+	blocking();
+}
+
 static void note_signal(int signal_number)
 {
 	(void)signal_number;
@@ -293,6 +332,7 @@ int main(int argc, char **argv)
 		{"parent", NULL, parent},
 		{"wrapped", NULL, wrapped},
 		{"late", NULL, late},
+		{"beside", NULL, with_beside},
 		{"handler", NULL, handler},
 	};
 

@@ -163,6 +163,13 @@ void world_end(pid_t worker)
 	waitpid(worker, NULL, 0);
 }
 
+void world_set_blocking(bool blocking)
+{
+	int flags = fcntl(world.listener, F_GETFL) & ~O_NONBLOCK;
+
+	ck_assert_int_eq(fcntl(world.listener, F_SETFL, flags | (blocking ? 0 : O_NONBLOCK)), 0);
+}
+
 /* --- lines --- */
 
 static const char *world_line(int slot)

@@ -24,6 +24,9 @@ void world_end(pid_t worker);
 /* All other workers are to be told their pid by PREFORKD_AUTO=1. */
 void world_tell_no_pid(void);
 
+/* The socket, for all that share it. */
+void world_set_blocking(bool blocking);
+
 /* The lines. */
 char world_state(int slot);
 long world_jobs(int slot);

@@ -377,6 +377,48 @@ START_TEST(a_child_that_dies_leaves_nothing_busy)
 }
 END_TEST
 
+/* A process that was started behind libc's fork is not the worker. */
+START_TEST(what_another_process_does_to_a_descriptor_is_not_the_workers)
+{
+	static const char *const how[] = {"vfork", "clone"};
+	static const int requests = 5;
+
+	SKIP_UNLESS(world_make(false), "no library was built");
+	pid_t worker = world_run(0, auto_server(), "beside", how[_i]);
+
+	for (int i = 0; i < requests; i++) {
+		int fd = world_connect();
+
+		client_ask(fd, "/slow", true);
+		WAIT_FOR(world_state(0) == 'W' && strcmp(world_note(0), "GET /slow") == 0);
+		HOLDS_FOR(50, world_state(0) == 'W' && world_jobs(0) == i);
+		ck_assert_int_ge(client_answer(fd), 0);
+		close(fd);
+		WAIT_FOR(world_state(0) == '_' && world_jobs(0) == i + 1);
+	}
+	world_end(worker);
+}
+END_TEST
+
+/* Who shares the socket may change it for all. */
+START_TEST(a_socket_may_change_whether_it_blocks)
+{
+	SKIP_UNLESS(world_make(false), "no library was built");
+	pid_t worker = world_run(0, auto_server(), "blocking");
+
+	WAIT_FOR(world_state(0) == '_');
+	expect_one_job();
+	world_set_blocking(false);
+	/* The wait that had begun goes on; the call after it returns, and the program ends. */
+	close(world_connect());
+	ck_assert_int_eq(program_wait(worker), 1);
+	worker = world_run(0, auto_server(), "epoll");
+	WAIT_FOR(world_state(0) == '_');
+	expect_one_job();
+	world_end(worker);
+}
+END_TEST
+
 START_TEST(a_signal_interrupts_accept_as_the_program_wants)
 {
 	SKIP_UNLESS(world_make(false), "no library was built");
@@ -457,6 +499,9 @@ int main(void)
 	tcase_add_test(besides, another_program_does_not_pass_the_library_on);
 	tcase_add_test(besides, says_nothing_before_it_waits_for_connections);
 	tcase_add_test(besides, a_child_that_dies_leaves_nothing_busy);
+	tcase_add_loop_test(
+		besides, what_another_process_does_to_a_descriptor_is_not_the_workers, 0, 2);
+	tcase_add_test(besides, a_socket_may_change_whether_it_blocks);
 	tcase_add_test(besides, a_signal_interrupts_accept_as_the_program_wants);
 	tcase_add_loop_test(serving, workers_that_share_a_socket_are_all_idle_at_the_end, 0, WAYS);
 	tcase_add_loop_test(besides, a_connection_without_a_request_is_no_job, 0, WAYS);
