@@ -184,8 +184,6 @@ def log_removed(world):
 
 
 def log_full(world):
-    if not world.has_tmpfs:
-        return None
     filler = world.path("log/filler")
     try:
         with open(filler, "wb", buffering=0) as out:
@@ -224,7 +222,7 @@ def no_processes(world):
         def lift():
             with open(world.cgroup + "/pids.max", "w") as out:
                 out.write("max")
-    elif os.geteuid() != 0:
+    else:
         pid = world.daemon.pid
         _, hard = resource.prlimit(pid, resource.RLIMIT_NPROC)
         resource.prlimit(pid, resource.RLIMIT_NPROC, (1, hard))
@@ -232,8 +230,6 @@ def no_processes(world):
         def lift():
             if world.daemon.pid == pid:
                 resource.prlimit(pid, resource.RLIMIT_NPROC, (hard, hard))
-    else:
-        return None
     world.later(world.random.uniform(0.5, 3), lift)
     return f"{world.end(world.workers('web', 'crash'), signal.SIGKILL)} workers ended"
 
@@ -248,8 +244,6 @@ def stop_supervisor(world):
 
 
 def upgrade(world):
-    if not world.may_replace:
-        return None
     world.signal(signal.SIGUSR2)
     world.lives += 1
 
@@ -276,8 +270,6 @@ def replace_binary(world):
 
 def kill_supervisor(world):
     """And the next one takes over, perhaps after somebody else has ended."""
-    if not world.may_replace:
-        return None
     for pool in (pools := world.look()["pools"]):
         pool["left"] = pool["live"] - pool["retiring"]
     daemon, world.daemon = world.daemon, None
@@ -402,5 +394,16 @@ FAULTS = {
 }
 
 
-def draw(random):
-    return random.choices(list(FAULTS), FAULTS.values())[0]
+def is_possible(world, fault):
+    if fault in (upgrade, kill_supervisor):
+        return world.may_replace
+    if fault is no_processes:
+        return world.cgroup or os.geteuid() != 0
+    return world.has_tmpfs or fault is not log_full
+
+
+def draw(world, only):
+    """One of those that are possible; of those named in `only`, if it is not None."""
+    possible = {fault: weight for fault, weight in FAULTS.items()
+                if is_possible(world, fault) and (not only or fault.__name__ in only)}
+    return world.random.choices(list(possible), possible.values())[0]
