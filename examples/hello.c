@@ -125,10 +125,13 @@ static int request_read(int client, char *request, size_t size)
 	size_t length = 0;
 	ssize_t got;
 
+	request[0] = '\0';
 	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	do {
 		got = read(client, request + length, size - 1 - length);
-		if (got <= 0)
+		if (got < 0 && errno == EINTR)
+			got = 0; /* stopped and continued: that ends a read with a limit */
+		else if (got <= 0)
 			return -1;
 		length += got;
 		request[length] = '\0';

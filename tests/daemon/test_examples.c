@@ -208,6 +208,28 @@ START_TEST(loses_no_request_while_workers_are_replaced)
 }
 END_TEST
 
+/* A stop that is over ends a wait with a limit (signal(7)), but must not end a connection. */
+START_TEST(a_stop_and_its_end_lose_no_connection)
+{
+	SKIP_UNLESS(can_run(_i), "its interpreter is not there");
+	int port = start(servers[_i].interpreter, servers[_i].name, "max_workers = 1\n");
+	pid_t pids[MANY_WORKERS];
+	int fd;
+
+	WAIT_FOR(in_state('_') == 1);
+	ck_assert_int_eq(workers(pids), 1);
+	fd = port_connect(port);
+	WAIT_FOR(in_state('W') == 1);
+	nap_ms(100); /* until it waits for the request */
+	kill(pids[0], SIGSTOP);
+	nap_ms(100);
+	kill(pids[0], SIGCONT);
+	nap_ms(100);
+	ck_assert_ptr_nonnull(http_exchange(fd, "/"));
+	expect_stop_unforced();
+}
+END_TEST
+
 START_TEST(hello_takes_its_time)
 {
 	int port = start("", "hello", "max_workers = 1\n");
@@ -273,6 +295,7 @@ int main(void)
 	tcase_add_loop_test(serving, goes_when_it_is_surplus, 0, SERVERS);
 	tcase_add_loop_test(serving, wakes_one_worker_for_a_connection, 0, SERVERS);
 	tcase_add_loop_test(serving, loses_no_request_while_workers_are_replaced, 0, SERVERS);
+	tcase_add_loop_test(serving, a_stop_and_its_end_lose_no_connection, 0, SERVERS);
 	tcase_add_test(serving, hello_takes_its_time);
 	tcase_add_test(shell, the_shell_worker_does_each_job_once);
 	tcase_add_test(shell, the_shell_worker_finishes_its_job_when_asked_to_leave);
