@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,8 @@ static void become_worker(void)
 	setenv("PREFORKD_SCOREBOARD", path_of("board"), 1);
 	set_number("PREFORKD_AUTO", world.no_pid ? 1 : getpid());
 	setenv("LD_PRELOAD", world.library, 1);
+	/* php-cgi would end after 500. */
+	setenv("PHP_FCGI_MAX_REQUESTS", "0", 1);
 	if (chdir(test_folder()) < 0)
 		_exit(126);
 }
@@ -209,6 +212,15 @@ void world_ask_to_leave(int slot, bool leave)
 	ck_assert_int_eq(pwrite(world.board, leave ? "R" : " ", 1, slot * LINE + RETIRE_AT), 1);
 }
 
+int world_waiting(void)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	ck_assert_int_eq(getsockopt(world.listener, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+	return (int)info.tcpi_unacked;
+}
+
 /* --- clients --- */
 
 int world_connect(void)
@@ -274,6 +286,13 @@ int client_answer(int fd)
 	if (got <= 0 || (value && strncasecmp(value, "close", 5) == 0))
 		return 0;
 	return response[7] == '1';
+}
+
+void client_exchange(int fd)
+{
+	client_ask(fd, "/path?secret", true);
+	ck_assert_int_ge(client_answer(fd), 0);
+	close(fd);
 }
 
 /* What a client does with a connection that a server did not keep. */
@@ -382,6 +401,13 @@ static void fastcgi_answer(int fd)
 			ok = true;
 	} while (head[1] != 3);
 	ck_assert(ok);
+}
+
+void fastcgi_exchange(int fd, const char *script)
+{
+	fastcgi_ask(fd, script, false);
+	fastcgi_answer(fd);
+	close(fd);
 }
 
 void fastcgi_load(int requests, const char *script, uint64_t *seed)

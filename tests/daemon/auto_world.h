@@ -33,11 +33,18 @@ long world_jobs(int slot);
 const char *world_note(int slot);
 void world_ask_to_leave(int slot, bool leave);
 
+/* The kernel's view: connections that nobody has taken yet. */
+int world_waiting(void);
+
 /* A connection; reading and writing have limits. */
 int world_connect(void);
 void client_ask(int fd, const char *path, bool close_after);
 /* Reads one response: 1: the connection can be used again; 0: it ends; -1: there was none. */
 int client_answer(int fd);
+
+/* One, on a connection that is closed after it. */
+void client_exchange(int fd);
+void fastcgi_exchange(int fd, const char *script);
 
 /* So many requests, all answered; at most so many connections at a time, of which each may see
  * several requests. */

@@ -12,7 +12,11 @@
 #include "../unit/test_main.h"
 #include "auto_world.h"
 
-#define REQUESTS 300
+#define REQUESTS 1000
+#define ROUND    50 /* requests between two looks at the line, at most */
+#define HELD     8
+
+#define SHARED_REQUESTS 300
 
 /* --- programs of all kinds --- */
 
@@ -148,9 +152,39 @@ static bool has_program(int program)
 	return false;
 }
 
+static void load(int program, int requests, uint64_t *seed)
+{
+	if (programs[program].fastcgi)
+		fastcgi_load(requests, path_of("index.php"), seed);
+	else
+		client_load(requests, programs[program].connections, seed);
+}
+
+/* Several connections at once, taken and then served one after the other: it is busy until the last
+ * one is. Returns how many. */
+static int serve_held(int program, uint64_t *seed)
+{
+	int most = programs[program].connections, fd[HELD];
+	int count = 1 + (int)test_random_below(seed, (uint64_t)(most < HELD ? most : HELD));
+
+	for (int i = 0; i < count; i++)
+		fd[i] = world_connect();
+	WAIT_FOR(world_waiting() == 0);
+	for (int i = 0; i < count; i++) {
+		HOLDS_FOR(3, world_state(0) == 'W');
+		if (programs[program].fastcgi)
+			fastcgi_exchange(fd[i], path_of("index.php"));
+		else
+			client_exchange(fd[i]);
+	}
+	return count;
+}
+
+/* The clients' own books are the other view: they are compared with the line again and again. */
 START_TEST(state_and_jobs_are_what_the_clients_did)
 {
 	uint64_t seed = test_seed();
+	int served = 0;
 
 	if (!has_program(_i))
 		return;
@@ -160,12 +194,16 @@ START_TEST(state_and_jobs_are_what_the_clients_did)
 	printf("%s\n", programs[_i].name);
 	WAIT_FOR(world_state(0) == '_');
 	ck_assert_int_eq(world_jobs(0), 0);
-	if (programs[_i].fastcgi)
-		fastcgi_load(REQUESTS, path_of("index.php"), &seed);
-	else
-		client_load(REQUESTS, programs[_i].connections, &seed);
-	WAIT_FOR_WITHIN(8000, world_state(0) == '_' && world_jobs(0) == REQUESTS);
-	HOLDS_FOR(50, world_state(0) == '_' && world_jobs(0) == REQUESTS);
+	while (served < REQUESTS) {
+		int requests = 1 + (int)test_random_below(&seed, ROUND);
+
+		load(_i, requests, &seed);
+		served += requests;
+		WAIT_FOR_WITHIN(8000, world_state(0) == '_' && world_jobs(0) == served);
+		served += serve_held(_i, &seed);
+		WAIT_FOR_WITHIN(8000, world_state(0) == '_' && world_jobs(0) == served);
+	}
+	HOLDS_FOR(50, world_state(0) == '_' && world_jobs(0) == served);
 	if (!programs[_i].fastcgi)
 		ck_assert(!strstr(world_note(0), "secret"));
 	world_end(worker);
@@ -448,7 +486,7 @@ START_TEST(workers_that_share_a_socket_are_all_idle_at_the_end)
 		clients[i] = fork();
 		if (clients[i] == 0) {
 			seed += (uint64_t)i;
-			client_load(REQUESTS, 1, &seed);
+			client_load(SHARED_REQUESTS, 1, &seed);
 			_exit(0);
 		}
 	}
@@ -456,7 +494,8 @@ START_TEST(workers_that_share_a_socket_are_all_idle_at_the_end)
 		ck_assert_int_eq(program_wait(clients[i]), 0);
 	for (int i = 0; i < WORLD_SLOTS; i++)
 		WAIT_FOR(world_state(i) == '_');
-	WAIT_FOR(world_jobs(0) + world_jobs(1) + world_jobs(2) + world_jobs(3) == 3 * REQUESTS);
+	WAIT_FOR(world_jobs(0) + world_jobs(1) + world_jobs(2) + world_jobs(3) ==
+		 3 * SHARED_REQUESTS);
 	for (int i = 0; i < WORLD_SLOTS; i++)
 		world_end(workers[i]);
 }
