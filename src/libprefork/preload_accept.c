@@ -222,13 +222,17 @@ static int take_blocking(const struct taking *taking)
 	enum outcome outcome;
 	int fd = -1;
 
-	while ((outcome = take_in_turn(taking, &fd)) != TAKEN) {
+	while (!fds_is_shut(taking->listener)) {
+		outcome = take_in_turn(taking, &fd);
+		if (outcome == TAKEN)
+			return fd;
 		if (is_non_blocking(taking))
 			return take_without_blocking(taking);
 		if (!(outcome == LEAVING ? wait_for_the_end() : wait_for_connection(taking)))
 			return -1;
 	}
-	return fd;
+	errno = EINVAL;
+	return -1;
 }
 
 static int take_connection(struct taking *taking)
@@ -238,7 +242,8 @@ static int take_connection(struct taking *taking)
 	if (listener < 0)
 		return call_accept(taking);
 	taking->listener = (unsigned)listener;
-	if (!(blocking & UINT64_C(1) << listener) && is_non_blocking(taking))
+	if (!(blocking & UINT64_C(1) << listener) && !fds_is_shut(taking->listener) &&
+		is_non_blocking(taking))
 		fd = take_without_blocking(taking);
 	else
 		fd = take_blocking(taking);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "preload_group.h"
 #include "preload_real.h"
@@ -23,6 +24,7 @@
 static _Atomic uint16_t table[FDS];
 static _Atomic uint16_t copies[GROUP_CONNECTIONS]; /* descriptors that lead there */
 static _Atomic int last_fd = -1;                   /* none is known beyond */
+static _Atomic uint64_t shut_listeners;            /* by number */
 
 static int entry_of(int fd)
 {
@@ -67,6 +69,20 @@ int fds_listener(int fd)
 	int entry = entry_of(fd);
 
 	return entry >= LISTENER && entry < WATCHER && group_is_here() ? entry - LISTENER : -1;
+}
+
+bool fds_shut_listener(int fd, int how)
+{
+	int listener = fds_listener(fd);
+
+	if (listener >= 0 && how != SHUT_WR)
+		shut_listeners |= UINT64_C(1) << listener;
+	return listener >= 0;
+}
+
+bool fds_is_shut(unsigned listener)
+{
+	return shut_listeners & UINT64_C(1) << listener;
 }
 
 int fds_connection(int fd)

@@ -21,6 +21,11 @@ int fds_listener(int fd);
 int fds_connection(int fd);
 bool fds_is_watcher(int fd);
 
+/* shutdown(2) of a listening socket: this process takes no connection from it any more, and the
+ * socket stays as it is. False: it is none. */
+bool fds_shut_listener(int fd, int how);
+bool fds_is_shut(unsigned listener);
+
 void fds_copy(int from, int to);
 /* It is closed, or about to be. */
 void fds_forget(int fd);

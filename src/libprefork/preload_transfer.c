@@ -179,11 +179,16 @@ STAND_BEFORE(ssize_t, sendfile64, int fd, int from, off64_t *at, size_t bytes)
 	return sent(fds_connection(fd), NULL, REAL(sendfile64)(fd, from, at, bytes));
 }
 
-/* A connection that is closed by the other side only may still get its response. */
+/* A connection that is closed by the other side only may still get its response. A listening socket
+ * is everybody's: shut down, it would take no connection in any process, and drop those that wait.
+ */
 STAND_BEFORE(int, shutdown, int fd, int how)
 {
-	int connection = fds_connection(fd), result = REAL(shutdown)(fd, how);
+	int connection = fds_connection(fd), result;
 
+	if (fds_shut_listener(fd, how))
+		return 0;
+	result = REAL(shutdown)(fd, how);
 	if (connection >= 0 && how != SHUT_RD)
 		group_sent_all(connection);
 	return result;

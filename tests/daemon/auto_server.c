@@ -17,6 +17,8 @@
  *	auto_server beside HOW		on /slow starts a process behind libc's fork(2), by vfork(2)
  *					or clone(2), which closes the connection and has another
  *					file by its number; then blocking
+ *	auto_server shutting		shuts the listening socket down after a connection; exits 7
+ *					when accept(2) fails then as it should
  *	auto_server handler HOW		handles USR1, restarting calls or not (restart, interrupt);
  *exits 7 when accept(2) was interrupted
  */
@@ -290,6 +292,14 @@ static void late(char **argument)
 	blocking();
 }
 
+static void shutting(void)
+{
+	serve(accept(LISTENER, NULL, NULL));
+	if (shutdown(LISTENER, SHUT_RDWR) < 0)
+		exit(1);
+	exit(accept(LISTENER, NULL, NULL) < 0 && errno == EINVAL ? 7 : 1);
+}
+
 static void with_beside(char **argument)
 {
 	beside = argument[0];
@@ -332,6 +342,7 @@ int main(int argc, char **argv)
 		{"parent", NULL, parent},
 		{"wrapped", NULL, wrapped},
 		{"late", NULL, late},
+		{"shutting", shutting, NULL},
 		{"beside", NULL, with_beside},
 		{"handler", NULL, handler},
 	};

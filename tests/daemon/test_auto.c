@@ -438,6 +438,29 @@ START_TEST(what_another_process_does_to_a_descriptor_is_not_the_workers)
 }
 END_TEST
 
+/* It is the supervisor's, and all other workers'. */
+START_TEST(who_shuts_the_socket_down_leaves_it_to_the_others)
+{
+	SKIP_UNLESS(world_make(false), "no library was built");
+	pid_t worker = world_run(0, auto_server(), "shutting"), other;
+	int waiting;
+
+	WAIT_FOR(world_state(0) == '_');
+	int fd = world_connect();
+
+	WAIT_FOR(world_state(0) == 'W');
+	waiting = world_connect();
+	client_exchange(fd);
+	ck_assert_int_eq(program_wait(worker), 7);
+	other = world_run(1, auto_server(), "blocking");
+	client_exchange(waiting);
+	client_exchange(world_connect());
+	WAIT_FOR(world_jobs(1) == 2);
+	ck_assert_int_eq(world_jobs(0), 1);
+	world_end(other);
+}
+END_TEST
+
 /* Who shares the socket may change it for all. */
 START_TEST(a_socket_may_change_whether_it_blocks)
 {
@@ -540,6 +563,7 @@ int main(void)
 	tcase_add_test(besides, a_child_that_dies_leaves_nothing_busy);
 	tcase_add_loop_test(
 		besides, what_another_process_does_to_a_descriptor_is_not_the_workers, 0, 2);
+	tcase_add_test(besides, who_shuts_the_socket_down_leaves_it_to_the_others);
 	tcase_add_test(besides, a_socket_may_change_whether_it_blocks);
 	tcase_add_test(besides, a_signal_interrupts_accept_as_the_program_wants);
 	tcase_add_loop_test(serving, workers_that_share_a_socket_are_all_idle_at_the_end, 0, WAYS);
