@@ -4,7 +4,8 @@
 
 One program, in turns without and with the library preloaded: what it spends on one connection,
 from before accept(2) until after close(2), on a blocking and on a non-blocking listening socket, with
-and without a request of HTTP.
+and without a request of HTTP. Beside it, what the bare system calls alone cost: the three writes and the one
+read of a line that nobody can do without.
 """
 import os
 import socket
@@ -50,27 +51,31 @@ def nanoseconds(place, listener, preloaded, words):
                             env=worker_environment() if preloaded else os.environ).stdout
     jobs = os.pread(board, 12, 12).split()
     os.close(board)
-    if preloaded and words and jobs != [b"%d" % CONNECTIONS]:
+    if preloaded and words == ["answer"] and jobs != [b"%d" % CONNECTIONS]:
         raise SystemExit(f"it counted {jobs}")
     return int(output)
 
 
+def row(place, blocking, words, calls, rounds):
+    """In pairs; calls: in place of the library."""
+    with listening(blocking) as listener:
+        pairs = [(nanoseconds(place, listener, False, words),
+                  nanoseconds(place, listener, not calls, calls or words)) for _ in range(rounds)]
+    more = [with_it - bare for bare, with_it in pairs]
+    return ["blocking" if blocking else "non-blocking", "a request" if words else "nothing",
+            "the bare calls" if calls else "the library", f"{median([bare for bare, _ in pairs]):.0f}",
+            f"{median([with_it for _, with_it in pairs]):.0f}",
+            f"+{median(more):.0f} ({quantile(more, .25):.0f}-{quantile(more, .75):.0f})"]
+
+
 def main(rounds=11):
-    rows = []
     with Place() as place:
-        for blocking in True, False:
-            for words in [], ["answer"]:
-                with listening(blocking) as listener:
-                    pairs = [[nanoseconds(place, listener, preloaded, words) for preloaded in (False, True)]
-                             for _ in range(rounds)]
-                more = [with_it - bare for bare, with_it in pairs]
-                rows.append(["blocking" if blocking else "non-blocking", "a request" if words else "nothing",
-                             f"{median([bare for bare, _ in pairs]):.0f}",
-                             f"{median([with_it for _, with_it in pairs]):.0f}",
-                             f"+{median(more):.0f} ({quantile(more, .25):.0f}-{quantile(more, .75):.0f})"])
+        rows = [row(place, False, [], ["calls"], rounds)]
+        rows += [row(place, blocking, words, None, rounds)
+                 for blocking in (True, False) for words in ([], ["answer"])]
     heading(f"auto_scoreboard: one connection, {rounds} rounds of {CONNECTIONS}")
     machine()
-    table(["listening socket", "each brings", "bare, ns", "with the library, ns", "more, ns (quartiles)"], rows)
+    table(["listening socket", "each brings", "with", "bare, ns", "with it, ns", "more, ns (quartiles)"], rows)
 
 
 if __name__ == "__main__":
