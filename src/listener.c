@@ -193,6 +193,12 @@ int listener_change(
 	return listener->path ? listener_unix_set_file(listener, settings, err) : 0;
 }
 
+bool listener_is_deaf(const struct listener *listener)
+{
+	return listener->fd >= 0 && ask(listener->fd, SO_ACCEPTCONN) == 0 &&
+	       ask(listener->fd, SO_TYPE) != SOCK_DGRAM;
+}
+
 void listener_close(struct listener *listener)
 {
 	if (listener->fd < 0)

@@ -57,6 +57,9 @@ int listener_take_up(struct listener *listener, const struct listener_settings *
  * these must be as it was. */
 int listener_change(
 	struct listener *listener, const struct listener_settings *settings, struct errmsg *err);
+/* Nobody can connect: one of those who share it has shut it down. listener_change() ends that. Not
+ * told of unix sockets, which cannot be had back. */
+bool listener_is_deaf(const struct listener *listener);
 void listener_close(struct listener *listener);
 
 /* The sockets that systemd passed to us (sd_listen_fds(3)), those that it stored for us among them

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "configuration.h"
 #include "errmsg.h"
 #include "generation.h"
 #include "logger.h"
@@ -22,6 +23,7 @@
 #include "scoreboard.h"
 #include "settings.h"
 #include "signal_name.h"
+#include "socket_table.h"
 #include "sys.h"
 
 #define CRASH_LOOP_TRIES    3
@@ -188,11 +190,16 @@ static void reap(struct pool *pool, struct worker *worker, int64_t now_ms)
 	generation_release(generation);
 }
 
+/* Some programs shut a listening socket down at their end, not knowing that it is not theirs. */
 static void reap_ended(struct pool *pool, int64_t now_ms)
 {
+	const int present = pool->present;
+
 	for (int i = 0; i < pool->slot_count; i++)
 		if (worker_present(pool->slot[i]) && pool->slot[i]->ended)
 			reap(pool, pool->slot[i], now_ms);
+	if (pool->present < present && pool->current)
+		socket_table_revive(&pool->current->configuration->sockets);
 }
 
 /* Resident sizes, where somebody wants to know them. When to look next. */

@@ -228,6 +228,26 @@ void socket_table_apply(const struct socket_table *table)
 	}
 }
 
+void socket_table_revive(const struct socket_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct socket_entry *entry = table->entry[i];
+		struct listener_settings wanted;
+		struct errmsg err;
+
+		if (!listener_is_deaf(&entry->listener))
+			continue;
+		if (make_wanted(&wanted, table->settings,
+			    settings_socket(table->settings, entry->name), &err) < 0 ||
+			listener_change(&entry->listener, &wanted, &err) < 0)
+			log_error(NULL, "[socket:%s]: a worker has shut it down: %s", entry->name,
+				err.text);
+		else
+			log_warning(NULL, "[socket:%s]: a worker has shut it down; listening again",
+				entry->name);
+	}
+}
+
 void socket_table_leave(struct socket_table *table)
 {
 	for (size_t i = 0; i < table->count; i++)

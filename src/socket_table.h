@@ -28,6 +28,8 @@ int socket_table_open(struct socket_table *table, const struct settings *setting
 /* Makes backlog, mode and owner of the shared ones what this table's settings say. What cannot be
  * changed is logged. */
 void socket_table_apply(const struct socket_table *table);
+/* Listens again where a worker has shut a socket down, which ended it for all. Logged. */
+void socket_table_revive(const struct socket_table *table);
 /* The files of its sockets stay when it is closed: somebody else still serves on them. */
 void socket_table_leave(struct socket_table *table);
 void socket_table_close(struct socket_table *table);

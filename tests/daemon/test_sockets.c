@@ -117,6 +117,30 @@ START_TEST(connections_wait_while_there_is_no_worker)
 }
 END_TEST
 
+/* One that ends by a shutdown of the socket, which would be everybody's end. */
+START_TEST(a_socket_that_a_worker_shuts_down_listens_again)
+{
+	const char *server = getenv("AUTO_SERVER");
+	char text[256];
+	int fd;
+
+	SKIP_UNLESS(server, "AUTO_SERVER is not set");
+	port_in_use = free_port();
+	config("[socket:main]\nlisten = 127.0.0.1:%d\n[pool:web]\nmax_workers = 1\nsockets = main\n"
+	       "crash_loop = backoff\ncommand = %s shutting\n" QUICK,
+		port_in_use, server);
+	daemon_start();
+	for (int i = 0; i < 3; i++) {
+		WAIT_FOR((fd = port_connect(port_in_use)) >= 0);
+		ck_assert_int_eq(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+		ck_assert_int_gt(read(fd, text, sizeof(text)), 0);
+		close(fd);
+		WAIT_FOR(log_count("a worker has shut it down; listening again") == i + 1);
+	}
+	EXPECT_STOP();
+}
+END_TEST
+
 /* --- unix sockets --- */
 
 static mode_t umask_to_use;
@@ -383,6 +407,7 @@ int main(void)
 	tcase_add_test(network, both_families);
 	tcase_add_test(network, all_workers_serve);
 	tcase_add_test(network, connections_wait_while_there_is_no_worker);
+	tcase_add_test(network, a_socket_that_a_worker_shuts_down_listens_again);
 	tcase_add_test(network, udp_datagrams);
 	tcase_add_test(network, a_socket_as_standard_input);
 	tcase_add_loop_test(local, the_mode_of_a_unix_socket_is_exact, 0, 5);
