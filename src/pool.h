@@ -88,8 +88,9 @@ struct pool {
 	struct roll_memory replaced;
 	struct pool_roll roll;
 	struct tally tally;
-	int64_t lacking_since;              /* workers are wanted and not started; 0: none */
-	char decision[POOL_TEXT_BYTES];     /* the last one, in words */
+	int64_t lacking_since;          /* workers are wanted and not started; 0: none */
+	char decision[POOL_TEXT_BYTES]; /* the last one that wanted something, in words */
+	int64_t decided_at;
 	char last_failure[POOL_TEXT_BYTES]; /* why the last worker failed */
 
 	int offset;       /* TTIN and TTOU */

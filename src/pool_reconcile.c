@@ -310,7 +310,10 @@ static void tell(struct pool *pool, const struct policy_rule *rule,
 {
 	struct log_subject subject = LOG_SUBJECT_NONE;
 
-	policy_explain(pool->decision, POOL_TEXT_BYTES, rule, census, plan);
+	if (plan->reason != POLICY_ENOUGH) {
+		policy_explain(pool->decision, POOL_TEXT_BYTES, rule, census, plan);
+		pool->decided_at = now_ms;
+	}
 	if (plan->reason == POLICY_WAITING || pool->failures.rounds > 0)
 		return;
 	if (plan->reason == POLICY_AT_MAX && (pool->told == POLICY_AT_MAX || !rule->dynamic))

@@ -264,6 +264,8 @@ static json_t *describe_pool(struct pool *pool, int64_t now_ms)
 		"jobs_per_second", tally_rate(&pool->tally, now_ms), "decision", pool->decision);
 	merge(document, describe_limits(pool));
 	merge(document, describe_tally(&pool->tally));
+	json_object_set_new(document, "decided",
+		*pool->decision ? json_real(seconds(now_ms - pool->decided_at)) : json_null());
 	json_object_set_new(document, "backoff", describe_backoff(pool, now_ms));
 	json_object_set_new(document, "roll", describe_roll(pool));
 	json_object_set_new(document, "sockets", describe_sockets(pool));

@@ -277,6 +277,7 @@ static void add_troubles(struct text *text, const json_t *pool)
 
 static void add_decision(struct text *text, const json_t *pool)
 {
+	char ago[STATUS_UNIT_BYTES];
 	size_t begin = text->length;
 
 	if (whole_of(pool, "limit_hits") > 0) {
@@ -285,7 +286,8 @@ static void add_decision(struct text *text, const json_t *pool)
 	}
 	begin = text->length;
 	if (*string_of(pool, "decision")) {
-		add(text, "  last decision: %s", string_of(pool, "decision"));
+		status_duration(ago, number_of(pool, "decided"));
+		add(text, "  last decision, %s ago: %s", ago, string_of(pool, "decision"));
 		end_line(text, begin, 0);
 	}
 }

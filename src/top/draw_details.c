@@ -140,6 +140,7 @@ static struct pen next_line(struct grid *grid, struct span *span)
 void draw_details(
 	struct grid *grid, const struct scene *scene, const struct top_pool *pool, struct span span)
 {
+	char ago[TEXT_NUMBER_BYTES];
 	struct pen pen;
 
 	if (!pool || span.rows < 1)
@@ -152,7 +153,8 @@ void draw_details(
 	}
 	if (pool->decision[0]) {
 		pen = next_line(grid, &span);
-		pen_text(&pen, STYLE_DIM, "  last ");
+		text_format_seconds(ago, pool->decided);
+		pen_format(&pen, STYLE_DIM, "  %s ago ", ago);
 		pen_text(&pen, STYLE_PLAIN, pool->decision);
 	}
 	if (pool->rolling) {

@@ -161,6 +161,7 @@ static void parse_pool(struct top_pool *pool, const json_t *object)
 	pool->backoff_remaining = get_number(backoff, "remaining", 0);
 	pool->backoff_last = get_string(backoff, "last");
 	pool->decision = get_string(object, "decision");
+	pool->decided = get_number(object, "decided", -1);
 	parse_roll(pool, json_object_get(object, "roll"));
 	parse_lists(pool, object);
 }

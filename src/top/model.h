@@ -55,8 +55,8 @@ struct top_pool {
 	int64_t jobs, starts, failed, limit_hits;
 	double jobs_per_second; /* negative: not known */
 	int64_t backoff_failures;
-	double backoff_remaining;
-	char *backoff_last; /* the last failure in words */
+	double backoff_remaining, decided; /* -1: no decision yet */
+	char *backoff_last;                /* the last failure in words */
 	int replaced, roll_total, roll_starting, roll_failures;
 	char *decision;
 	struct top_socket *socket;

@@ -74,7 +74,8 @@ static void print_pool_lines(FILE *out, const struct top_pool *pool, bool ascii)
 
 	if (pool->decision[0]) {
 		text_clean(clean, sizeof(clean), pool->decision, ascii);
-		fprintf(out, "  last decision: %s\n", clean);
+		text_format_seconds(number, pool->decided);
+		fprintf(out, "  last decision, %s ago: %s\n", number, clean);
 	}
 	if (pool->backoff_remaining > 0) {
 		text_format_seconds(number, pool->backoff_remaining);

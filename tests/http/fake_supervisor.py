@@ -23,7 +23,7 @@ def pool(name, max_workers=40, **changes):
         "exits": {"asked": 20, "voluntary": 1, "failed": 1, "killed": 0},
         "recycled": {"jobs": 3, "age": 0, "memory": 0},
         "backoff": {"failures": 0, "remaining": 0.0}, "limit_hits": 2,
-        "decision": "2 idle + 1 starting < min_spare_workers 5: starting 2", "roll": None,
+        "decision": "2 idle + 1 starting < min_spare_workers 5: starting 2", "decided": 12.0, "roll": None,
         "sockets": [{"name": "http", "address": "127.0.0.1:8080", "waiting": 0, "waiting_max": 17, "limit": 4096}],
         "start_to_ready": {"bounds": BOUNDS, "counts": [0, 3, 20, 7, 0, 0, 0, 0, 0, 0], "sum": 0.4},
         "demand_to_start": {"bounds": BOUNDS, "counts": [28, 2, 0, 0, 0, 0, 0, 0, 0, 0], "sum": 0.02},

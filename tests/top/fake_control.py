@@ -41,7 +41,7 @@ def pool(name, workers, max_workers=40, **more):
         "exits": {"asked": 20, "voluntary": 1, "failed": 1, "killed": 0},
         "recycled": {"jobs": 3, "age": 0, "memory": 0},
         "backoff": {"failures": 0, "remaining": 0.0}, "limit_hits": 2,
-        "decision": "4 idle + 0 starting < min_spare_workers 5: starting 1", "roll": None,
+        "decision": "4 idle + 0 starting < min_spare_workers 5: starting 1", "decided": 12.0, "roll": None,
         "sockets": [{"name": "http", "address": "127.0.0.1:8080", "waiting": 3,
                      "waiting_max": 17, "limit": 4096}],
         "workers": workers}

@@ -159,8 +159,8 @@ END_TEST
 START_TEST(a_small_screen_shows_what_matters)
 {
 	static const char *const tiny[] = {" app ", "pool0", "SLOT", "q quit", NULL};
-	static const char *const usual[] = {" app ", "pid 4711", "pool0", "16/40", "busy ", "last ",
-		"SLOT", "STATE", "PID", "SINCE", "NOTE", "W busy", NULL};
+	static const char *const usual[] = {" app ", "pid 4711", "pool0", "16/40", "busy ",
+		"12s ago ", "SLOT", "STATE", "PID", "SINCE", "NOTE", "W busy", NULL};
 	struct top_model *model = world_model(world_status(2, 16, 40));
 	struct view view = {.scroll = 0};
 	char *text = draw_text(&view, model, NULL, 5, 20, true);
@@ -234,7 +234,7 @@ START_TEST(plain_text_says_the_same)
 		"pool pool0: 16 of 40 workers: 4 busy, 4 idle, 2 unknown, 2 starting, 4 retiring; "
 		"5 "
 		"jobs, 87.2 a second\n",
-		"last decision: 2 idle",
+		"last decision, 12s ago: 2 idle",
 		"back-off: 3 failures in a row, next start in 1.5s: exited with status 1\n",
 		"rolling: 3 of 12 replaced, 1 starting, 1 failed",
 		"queue http 127.0.0.1:8080: 3 waiting, 17 at most, room for 4096", "  SLOT", NULL};

@@ -45,14 +45,14 @@ static inline json_t *world_pool(const char *name, int workers, int max_workers)
 
 	for (int i = 0; i < workers; i++)
 		json_array_append_new(list, world_worker(i));
-	return json_pack("{s:s,s:b,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:f,s:s,s:{s:i,s:f,s:s},"
+	return json_pack("{s:s,s:b,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:f,s:s,s:f,s:{s:i,s:f,s:s},"
 			 "s:{s:i,s:i,s:i,s:i},s:[{s:s,s:s,s:i,s:i,s:i}],s:o}",
 		"name", name, "dynamic", 1, "max_workers", max_workers, "live", workers, "busy",
 		workers / 4, "idle", workers / 4, "unknown", workers / 8, "starting", workers / 8,
 		"retiring", workers / 4, "jobs", 5, "jobs_per_second", 87.2, "decision",
-		"2 idle + 1 starting < min_spare_workers 5: starting 2", "backoff", "failures", 3,
-		"remaining", 1.5, "last", "exited with status 1", "roll", "replaced", 3, "total",
-		12, "starting", 1, "failures", 1, "sockets", "name", "http", "address",
+		"2 idle + 1 starting < min_spare_workers 5: starting 2", "decided", 12.0, "backoff",
+		"failures", 3, "remaining", 1.5, "last", "exited with status 1", "roll", "replaced",
+		3, "total", 12, "starting", 1, "failures", 1, "sockets", "name", "http", "address",
 		"127.0.0.1:8080", "waiting", 3, "waiting_max", 17, "limit", 4096, "workers", list);
 }
 

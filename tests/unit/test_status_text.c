@@ -21,7 +21,7 @@ static const char example[] =
 	"  socket http 127.0.0.1:8080: 3 waiting, 17 at most, room for 4096\n"
 	"  rolling: 3 of 12 replaced, 1 starting\n"
 	"  max_workers was reached 2 times\n"
-	"  last decision: 2 idle + 1 starting < min_spare_workers 5: starting 2\n"
+	"  last decision, 12s ago: 2 idle + 1 starting < min_spare_workers 5: starting 2\n"
 	"  SLOT     PID  GEN STATE        FOR    AGE   JOBS   RES    CPU NOTE\n"
 	"     0    4712    3 idle     _   1.5s  1h00m   4000  5.0M    12s GET /\n"
 	"     1    4713    3 busy     W   0.2s    20s      -     -      -\n";

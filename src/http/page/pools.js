@@ -68,7 +68,7 @@ class PoolCard {
 		this.showBar(pool);
 		this.showRoll(pool);
 		this.showBoard(pool);
-		setText(this.decision, pool.decision || 'Nothing decided yet.');
+		setText(this.decision, pool.decision ? `${duration(pool.decided)} ago: ${pool.decision}` : 'Nothing decided yet.');
 		this.showFacts(pool);
 		const samples = remember(pool, time);
 		this.workersChart.show(samples, pool.max_workers);
