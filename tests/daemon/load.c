@@ -34,6 +34,8 @@ static struct load start(const char *how, const char *where, const char *path, i
 	load.pid = program_start("client", NULL,
 		(const char *[]){client_program(), how, where, path, path_of("%s", load.file),
 			digits, NULL});
+	/* Then it is ready for TERM, too. */
+	WAIT_FOR(file_exists(load.file));
 	return load;
 }
 

@@ -171,7 +171,8 @@ START_TEST(the_slot_of_one_that_died_busy_is_cleared)
 	WAIT_FOR_WITHIN(40000, file_size("died") >= deaths());
 	ck_assert(!log_has("in a row"));
 	file_write("rest", "%s", "");
-	WAIT_FOR(worker_count() == 2 && in_state('_') == 2 && in_state('.') == 4);
+	WAIT_FOR(worker_count() == 2 && in_state('_') == 2 && in_state('.') == 4 &&
+		 lines_with(3, ' ') == 4);
 	HOLDS_FOR(200, in_state('.') == 4 && lines_with(3, ' ') == 4);
 	EXPECT_STOP();
 }
