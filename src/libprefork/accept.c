@@ -165,13 +165,22 @@ static int listeners_accept(int *listener)
 	return -1;
 }
 
+static bool wait_idle(void)
+{
+	prefork_idle();
+	return listeners_wait();
+}
+
+/* Who is busy has just served one and looks at once for the next; who is idle is not busy, for a
+ * moment, with nothing. */
 int prefork_accept(int *listener)
 {
-	bool woken = false;
+	bool woken;
 	int client;
 
 	if (listeners_start() < 0)
 		return -1;
+	woken = !prefork_report_is_busy() && !prefork_stopping() && wait_idle();
 	for (;;) {
 		if (!prefork_report_is_busy())
 			prefork_busy(NULL);
@@ -183,8 +192,7 @@ int prefork_accept(int *listener)
 			return client;
 		if (woken && prefork_stopping())
 			break;
-		prefork_idle();
-		woken = listeners_wait();
+		woken = wait_idle();
 	}
 	errno = ECANCELED;
 	return -1;
