@@ -58,8 +58,11 @@ void *memory_alloc(size_t bytes)
 void *memory_resize(void *block, size_t count, size_t bytes)
 {
 	void *resized;
+	size_t all;
 
-	while (!(resized = reallocarray(block, count ? count : 1, bytes)))
+	if (__builtin_mul_overflow(count ? count : 1, bytes, &all))
+		give_up();
+	while (!(resized = realloc(block, all)))
 		if (!give_reserve())
 			give_up();
 	return resized;

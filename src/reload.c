@@ -5,6 +5,7 @@
  */
 #include "reload.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +220,7 @@ static void put_into_force(struct supervisor *supervisor, struct prepared *prepa
 {
 	struct reload *reload = &supervisor->reload;
 
+	assert(prepared->configuration);
 	settings_each_restart(supervisor->configuration->settings,
 		prepared->configuration->settings, warn_restart);
 	reload->from = supervisor->configuration;

@@ -247,9 +247,9 @@ static void walk_histogram(struct codec *codec, struct histogram *histogram)
 	memcpy(&bits, &histogram->sum, sizeof(bits));
 	ANY(codec, bits);
 	memcpy(&histogram->sum, &bits, sizeof(bits));
-	/* no endless number, and none that is none, in a sum of times */
-	if (!(histogram->sum >= 0 && histogram->sum < 1e15))
-		histogram->sum = 0;
+	/* no endless number, and none that is none */
+	if (!codec->wrong && !(histogram->sum >= 0 && histogram->sum < 1e15))
+		codec->wrong = "a sum of times is none";
 }
 
 static void walk_tally(struct codec *codec, struct tally *tally)
