@@ -82,6 +82,16 @@ static int take_up(struct scoreboard *board)
 	if (scoreboard_file_take(&board->file, &found) < 0)
 		return -1;
 	got = sys_pread(board->file.fd, board->seen, (size_t)bytes, 0);
+	if (got < 0) /* what workers said long ago stands nowhere else */
+		got = sys_pread(board->file.fd, board->seen, (size_t)bytes, 0);
+	if (got < 0) {
+		const int problem = errno;
+
+		sys_close(board->file.fd);
+		board->file.fd = -1;
+		errno = problem;
+		return -1;
+	}
 	board_line_write_empty(empty);
 	for (int slot = 0; (ssize_t)(slot + 1) * BOARD_LINE_BYTES <= got; slot++) {
 		char *line = scoreboard_line_in(board->lines, slot);

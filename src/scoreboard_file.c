@@ -172,7 +172,7 @@ static bool may_be_taken(const struct scoreboard_file *file, const struct stat *
 int scoreboard_file_take(struct scoreboard_file *file, off_t *bytes)
 {
 	struct stat named, opened;
-	int fd;
+	int fd, problem = EPERM;
 
 	if (fstatat(file->dir_fd, file->name, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
@@ -184,10 +184,14 @@ int scoreboard_file_take(struct scoreboard_file *file, off_t *bytes)
 	fd = openat(file->dir_fd, file->name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &opened) < 0 || !is_same_file(&named, &opened) ||
-		!may_be_taken(file, &opened)) {
+	/* Whether it is only a shortage, the caller wants to know. */
+	if (fstat(fd, &opened) < 0)
+		problem = errno;
+	else if (is_same_file(&named, &opened) && may_be_taken(file, &opened))
+		problem = 0;
+	if (problem) {
 		sys_close(fd);
-		errno = EPERM;
+		errno = problem;
 		return -1;
 	}
 	file->fd = fd;
