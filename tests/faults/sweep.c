@@ -129,7 +129,7 @@ START_TEST(no_call_is_indispensable)
 
 	faulty_start();
 	sweep(kinds[_i % 2], &all_deeds[_i / 2], each_few);
-	faulty_stop();
+	faulty_end();
 }
 END_TEST
 
