@@ -160,6 +160,8 @@ static int read_file(struct scoreboard *board, int fd, char *into)
 	const size_t bytes = scoreboard_bytes(board);
 	ssize_t got = sys_pread(fd, into, bytes, 0);
 
+	if (got < 0) /* no other change may come that would make us look again */
+		got = sys_pread(fd, into, bytes, 0);
 	if (got < 0)
 		return -1;
 	memcpy(into + got, board->lines + got, bytes - (size_t)got);

@@ -30,6 +30,7 @@ static const char *replacement(void)
 	int64_t until = now_ms() + slow_ms(PATIENCE_MS);
 	pid_t pid = worker_of("web", 0);
 
+	nap_ms(slow_ms(50)); /* min_uptime: it is no failure */
 	kill(pid, SIGKILL);
 	while (process_runs(pid) || worker_count() != ALL_WORKERS) {
 		if (now_ms() >= until)
