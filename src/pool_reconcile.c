@@ -72,25 +72,34 @@ static void tell_ready(struct pool *pool, struct worker *worker, int64_t now_ms)
 }
 
 /* A worker that got ready and has stayed min_uptime ends a row of failures, and one of refusals: a
- * fork that worked does not, since exec may still be refused. */
-static void settle(struct pool *pool, int64_t now_ms)
+ * fork that worked does not, since exec may still be refused. When the next one of a row ends it.
+ */
+static int64_t settle(struct pool *pool, int64_t now_ms)
 {
+	int64_t least_ms = WORKER_NEVER - now_ms;
+
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
+		int64_t left_ms;
 
 		if (!worker_present(worker) || worker->ready_at == 0)
 			continue;
 		pool->ever_ready = true;
 		if (!worker->ready_told)
 			tell_ready(pool, worker, now_ms);
-		if (worker->settled || now_ms - worker->times.started_at <
-					       worker->generation->limits.min_uptime_ms)
+		if (worker->settled)
+			continue;
+		left_ms = worker->generation->limits.min_uptime_ms -
+			  (now_ms - worker->times.started_at);
+		least_ms = left_ms < least_ms ? left_ms : least_ms;
+		if (left_ms > 0)
 			continue;
 		worker->settled = true;
 		worker->generation->proven = true;
 		backoff_reset(&pool->failures);
 		backoff_reset(&pool->machine);
 	}
+	return pool->failures.rounds + pool->machine.rounds > 0 ? now_ms + least_ms : WORKER_NEVER;
 }
 
 static const char *describe_end(char text[POOL_TEXT_BYTES], const struct worker_end *end)
@@ -449,21 +458,18 @@ static void arm(struct pool *pool, int64_t now_ms)
 
 void pool_reconcile(struct pool *pool, int64_t now_ms)
 {
-	int64_t wake_at, measured_at;
+	int64_t wake_at, measured_at, settled_at;
 
 	pool->dirty = false;
 	hear(pool, now_ms);
-	settle(pool, now_ms);
+	settled_at = settle(pool, now_ms);
 	reap_ended(pool, now_ms);
 	measured_at = measure(pool, now_ms);
 	advance(pool, now_ms);
 	if (!pool->stopping)
 		pool_roll_settle(pool, now_ms);
 	wake_at = pool->stopping ? WORKER_NEVER : decide(pool, now_ms);
-	pool->due_at = advance(pool, now_ms);
-	if (wake_at < pool->due_at)
-		pool->due_at = wake_at;
-	if (measured_at < pool->due_at)
-		pool->due_at = measured_at;
+	pool->due_at =
+		sooner(advance(pool, now_ms), sooner(measured_at, sooner(settled_at, wake_at)));
 	arm(pool, now_ms);
 }

@@ -298,7 +298,10 @@ START_TEST(a_worker_that_stays_ends_the_row)
 	check_wait(world_until_start(&world), 30000);
 	/* Ready and long enough. */
 	world_say(&world, 0, 1, "_");
-	world_pass(&world, 1000);
+	world_pass(&world, 990);
+	ck_assert_uint_eq(world.pool->failures.failures, 6);
+	world_pass(&world, 10);
+	ck_assert_uint_eq(world.pool->failures.failures, 0);
 	world_exit(&world, 0, 1);
 	ck_assert_uint_eq(fake_sys_living(), 1);
 	world_exit(&world, 0, 1);
