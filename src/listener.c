@@ -156,13 +156,20 @@ static int take_again(struct listener *listener, const struct listener_settings 
 	return 0;
 }
 
-/* The file is ours as long as it is the same. */
-static void take_file(struct listener *listener, const struct listener_past *past)
+/* The file is ours as long as it is the same. A look that fails for another reason than that it has
+ * gone says nothing: it is looked at again before it is removed. */
+static bool is_another_file(const struct listener_past *past)
 {
 	struct stat file;
 
-	if (!past->path || lstat(past->path, &file) < 0 || file.st_dev != past->dev ||
-		file.st_ino != past->ino)
+	if (lstat(past->path, &file) < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return file.st_dev != past->dev || file.st_ino != past->ino;
+}
+
+static void take_file(struct listener *listener, const struct listener_past *past)
+{
+	if (!past->path || is_another_file(past))
 		return;
 	listener->path = memory_copy_string(past->path);
 	listener->dev = past->dev;
