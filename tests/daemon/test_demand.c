@@ -102,8 +102,7 @@ START_TEST(not_one_more_than_wait_and_are_kept)
 	WAIT_FOR(in_state('_') == 2);
 	hold(0, 20);
 	WAIT_FOR(busy() == 20 && in_state('_') == 2);
-	/* On a slow machine one may wait for longer than the doubt lasts. */
-	HOLDS_FOR(300, worker_count() <= (slow_ms(1) > 1 ? 24 : 22));
+	HOLDS_FOR(300, worker_count() == 22);
 	ck_assert(log_has("wait, nobody is idle"));
 	release(0, 20);
 	EXPECT_STOP();

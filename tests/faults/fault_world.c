@@ -121,18 +121,13 @@ void expect_full(int others)
 	WAIT_FOR(is_full() && process_family() == 1 + ALL_WORKERS + others && is_full());
 }
 
-void faulty_end(void)
+void faulty_stop(void)
 {
 	daemon_kill(SIGTERM);
 	ck_assert_int_eq(daemon_wait(), 0);
 	WAIT_FOR(process_family() == 0);
-	ck_assert(!file_exists("run/state"));
-}
-
-void faulty_stop(void)
-{
-	faulty_end();
 	ck_assert(!file_exists("s"));
+	ck_assert(!file_exists("run/state"));
 }
 
 int faults_main(Suite *suite)

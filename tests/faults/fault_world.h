@@ -34,8 +34,6 @@ int faulty_start(void);
 void faulty_rise(void);
 /* Ends it, and nobody is left. */
 void faulty_stop(void);
-/* Likewise, but the file of a socket may stay: when it cannot be found out whose it is, it does. */
-void faulty_end(void);
 /* Both pools are full. */
 bool is_full(void);
 /* The same, and nobody else is there but the supervisor and so many others. */

@@ -31,8 +31,8 @@ static const char *look(int descriptors)
 		return "the supervisor has ended";
 	if (!is_full())
 		return "a pool is not full";
-	snprintf(text, sizeof(text), "%d descriptors, more than %d", now, descriptors);
-	if (now > descriptors)
+	snprintf(text, sizeof(text), "%d descriptors, not %d", now, descriptors);
+	if (now != descriptors)
 		return text;
 	if (process_zombies() > 0)
 		return "a zombie";
@@ -129,7 +129,7 @@ START_TEST(no_call_is_indispensable)
 
 	faulty_start();
 	sweep(kinds[_i % 2], &all_deeds[_i / 2], each_few);
-	faulty_end();
+	faulty_stop();
 }
 END_TEST
 

@@ -66,13 +66,13 @@ START_TEST(a_start_serves_or_says_why_not)
 
 	faulty_config("");
 	count = begin(kind, 0);
-	faulty_end();
+	faulty_stop();
 	step = step_of(count, 25);
 	for (long n = 1 + step / 2; n <= count; n += step) {
 		begin(kind, n);
 		if (daemon_alive()) {
 			expect_whole(n);
-			faulty_end();
+			faulty_stop();
 			continue;
 		}
 		failed++;
@@ -83,7 +83,7 @@ START_TEST(a_start_serves_or_says_why_not)
 	fprintf(stderr, "%ld %s calls, %ld starts ended\n", count, kind, failed);
 	faulty_launch();
 	expect_full(0);
-	faulty_end();
+	faulty_stop();
 }
 END_TEST
 
