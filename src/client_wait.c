@@ -169,6 +169,13 @@ static bool take_event(struct waiting *waiting, json_t *event, int *status)
 {
 	const json_t *id = json_object_get(event, "id");
 
+	if (is_event(event, "dropped")) {
+		client_progress_end(&waiting->progress);
+		*status = client_fail(waiting->arguments, EX_TEMPFAIL,
+			"events were lost, perhaps the one that the %s has ended; ask status",
+			waiting->name);
+		return true;
+	}
 	if (!json_is_integer(id) || json_integer_value(id) != waiting->id)
 		return false;
 	if (is_event(event, "progress") && !waiting->arguments->options.json)
@@ -274,7 +281,7 @@ static int ask_and_follow(struct waiting *waiting, struct client_places *places)
 	if (!answer)
 		return status;
 	waiting->id = json_integer_value(json_object_get(answer, "id"));
-	if (!json_is_true(json_object_get(answer, "ok"))) {
+	if (!json_is_true(json_object_get(answer, "ok")) || waiting->id == 0) {
 		status = conclude(waiting->arguments, answer);
 	} else {
 		if (json_object_get(answer, "after"))

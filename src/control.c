@@ -250,6 +250,12 @@ void control_event(struct control *control, const char *json, size_t bytes)
 		control_client_tell(client, json, bytes);
 }
 
+void control_event_lost(struct control *control)
+{
+	for (struct control_client *client = control->first; client; client = client->next)
+		control_client_lose(client);
+}
+
 bool control_streaming(const struct control *control)
 {
 	return control->streams > 0;

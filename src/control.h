@@ -87,6 +87,8 @@ void control_answer(struct control_client *client, const char *json, size_t byte
 void control_stream(struct control_client *client);
 /* {"event":...} to all who stream; one that lost some gets {"event":"dropped","count":N} first. */
 void control_event(struct control *control, const char *json, size_t bytes);
+/* One that there was no memory for: it is counted as dropped. */
+void control_event_lost(struct control *control);
 /* Is anybody listening? Saves making events for nobody. */
 bool control_streaming(const struct control *control);
 

@@ -53,23 +53,46 @@ __attribute__((format(printf, 3, 4))) static void say(
 	va_end(arguments);
 }
 
-static void send_answer(struct control_client *client, const struct answer *answer)
+/* NULL: no memory for it. */
+static char *write_answer(const struct answer *answer, size_t *length)
 {
 	const bool ok = answer->exit_status == EX_OK;
 	json_t *document = json_pack("{s:b,s:o}", "ok", ok, ok ? "message" : "error",
 		json_text(answer->text.text, strlen(answer->text.text)));
-	char *text;
+	char *text = NULL;
+	int error = 0;
 
 	if (!ok)
-		json_object_set_new(document, "exit_status", json_integer(answer->exit_status));
+		error |= json_object_set_new(
+			document, "exit_status", json_integer(answer->exit_status));
 	if (answer->id)
-		json_object_set_new(document, "id", json_integer((json_int_t)answer->id));
+		error |= json_object_set_new(document, "id", json_integer((json_int_t)answer->id));
 	if (answer->after)
-		json_object_set_new(document, "after", json_integer((json_int_t)answer->after));
-	text = json_dumps(document, JSON_COMPACT);
-	control_answer(client, text ? text : "{}", text ? strlen(text) : 2);
-	free(text);
+		error |= json_object_set_new(
+			document, "after", json_integer((json_int_t)answer->after));
+	if (!error)
+		text = json_text_of(document, length);
 	json_decref(document);
+	return text;
+}
+
+/* What it tells of has been done or begun, so the reserve is there for it too. */
+static void send_answer(struct control_client *client, const struct answer *answer)
+{
+	static const char lost[] = "{\"ok\":false,\"error\":\"no memory for the answer; what was "
+				   "asked for may have been done\",\"exit_status\":71}";
+	size_t length;
+	char *text = write_answer(answer, &length);
+
+	if (!text) {
+		memory_release_reserve();
+		text = write_answer(answer, &length);
+	}
+	if (text)
+		control_answer(client, text, length);
+	else
+		control_answer(client, lost, strlen(lost));
+	free(text);
 }
 
 /* --- one pool, one worker --- */

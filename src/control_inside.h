@@ -73,6 +73,8 @@ void control_client_refuse(struct control_client *client, int exit_status, const
 void control_client_doom(struct control_client *client);
 /* One event more for it, if it streams. */
 void control_client_tell(struct control_client *client, const char *json, size_t bytes);
+/* One that it cannot be told. */
+void control_client_lose(struct control_client *client);
 /* And how many it lost, once there is room again for more than just that. */
 void control_client_tell_dropped(struct control_client *client);
 /* Writes what goes without waiting. */

@@ -179,6 +179,18 @@ static void add_event(struct control_client *client, const char *json, size_t by
 		control_client_doom(client);
 }
 
+void control_client_lose(struct control_client *client)
+{
+	if (!client->streaming)
+		return;
+	client->dropped++;
+	control_client_tell_dropped(client);
+	if (client->dropped > 0 && !client->channel && control_queue_waiting(&client->queue) == 0)
+		control_client_doom(client);
+	else
+		control_client_flush(client);
+}
+
 void control_client_tell(struct control_client *client, const char *json, size_t bytes)
 {
 	bool idle = control_queue_waiting(&client->queue) == 0;

@@ -18,17 +18,24 @@ static bool heard(const struct events *events)
 }
 
 /* false: no memory for it. */
-static bool tell(struct events *events, json_t *event)
+static bool try_to_tell(struct events *events, json_t *event)
 {
-	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
+	size_t length;
+	char *text = json_text_of(event, &length);
 
 	events->telling = true;
 	if (text)
-		control_event(events->control, text, strlen(text));
+		control_event(events->control, text, length);
 	events->telling = false;
 	free(text);
 	json_decref(event);
 	return text != NULL;
+}
+
+static void tell(struct events *events, json_t *event)
+{
+	if (!try_to_tell(events, event))
+		control_event_lost(events->control);
 }
 
 static double unix_time(void)
@@ -88,10 +95,11 @@ static bool tell_finished(struct events *events, uint64_t id, const char *action
 {
 	const bool ok = exit_status == 0;
 
-	return tell(events, json_pack("{s:s,s:f,s:I,s:s,s:s*,s:b,s:o,s:i}", "event", "finished",
-				    "time", unix_time(), "id", (json_int_t)id, "action", action,
-				    "pool", pool, "ok", ok, ok ? "message" : "error",
-				    json_text(text, strlen(text)), "exit_status", exit_status));
+	return try_to_tell(
+		events, json_pack("{s:s,s:f,s:I,s:s,s:s*,s:b,s:o,s:i}", "event", "finished", "time",
+				unix_time(), "id", (json_int_t)id, "action", action, "pool", pool,
+				"ok", ok, ok ? "message" : "error", json_text(text, strlen(text)),
+				"exit_status", exit_status));
 }
 
 /* For this one somebody waits, so the reserve is there for it too. */
@@ -101,5 +109,6 @@ void events_finished(struct events *events, uint64_t id, const char *action, con
 	if (!heard(events) || tell_finished(events, id, action, pool, exit_status, text))
 		return;
 	memory_release_reserve();
-	tell_finished(events, id, action, pool, exit_status, text);
+	if (!tell_finished(events, id, action, pool, exit_status, text))
+		control_event_lost(events->control);
 }

@@ -62,12 +62,9 @@ static void add(struct faults *faults, struct fault *fault, const char *section,
 	const char *format, va_list arguments)
 {
 	char *place = format_place(fault, section, key);
-	char *what = NULL;
+	char *what = memory_format_list(format, arguments);
 
-	if (vasprintf(&what, format, arguments) < 0)
-		what = NULL;
-	fault->text = memory_format(
-		"%s%s%s", place, fault->warning ? "warning: " : "", what ? what : format);
+	fault->text = memory_format("%s%s%s", place, fault->warning ? "warning: " : "", what);
 	free(what);
 	free(place);
 	insert(faults, fault);

@@ -55,14 +55,13 @@ static void set_variable(struct words *environment, const char *assignment)
 __attribute__((format(printf, 3, 4))) static void set_formatted(
 	struct words *environment, const char *name, const char *format, ...)
 {
-	char *value = NULL, *assignment;
+	char *value, *assignment;
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&value, format, arguments) < 0)
-		value = NULL;
+	value = memory_format_list(format, arguments);
 	va_end(arguments);
-	assignment = memory_format("%s=%s", name, value ? value : "");
+	assignment = memory_format("%s=%s", name, value);
 	set_variable(environment, assignment);
 	free(assignment);
 	free(value);

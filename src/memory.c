@@ -4,7 +4,6 @@
  */
 #include "memory.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,18 +79,29 @@ char *memory_copy_string(const char *text)
 	return copy;
 }
 
-char *memory_format(const char *format, ...)
+char *memory_format_list(const char *format, va_list arguments)
 {
 	char *text = NULL;
-	va_list arguments;
+	va_list once;
 	int length;
 
 	do {
-		va_start(arguments, format);
-		length = vasprintf(&text, format, arguments);
-		va_end(arguments);
+		va_copy(once, arguments);
+		length = vasprintf(&text, format, once);
+		va_end(once);
 		if (length < 0 && !give_reserve())
 			give_up();
 	} while (length < 0);
+	return text;
+}
+
+char *memory_format(const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	text = memory_format_list(format, arguments);
+	va_end(arguments);
 	return text;
 }

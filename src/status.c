@@ -39,6 +39,15 @@ static json_t *text_of(const char *text)
 	return json_text(text, strlen(text));
 }
 
+/* Rather none than one that lacks something for want of memory. */
+static json_t *whole(json_t *value, int error)
+{
+	if (!error)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
 static double unix_time(void)
 {
 	struct timespec now;
@@ -145,13 +154,16 @@ static json_t *describe_worker(struct worker *worker, int64_t now_ms)
 static json_t *describe_histogram(const struct histogram *histogram)
 {
 	json_t *bounds = json_array(), *counts = json_array();
+	int error = 0;
 
 	for (int i = 0; i < HISTOGRAM_BOUNDS; i++)
-		json_array_append_new(bounds, json_real(histogram_bound[i]));
+		error |= json_array_append_new(bounds, json_real(histogram_bound[i]));
 	for (int i = 0; i <= HISTOGRAM_BOUNDS; i++)
-		json_array_append_new(counts, json_integer((json_int_t)histogram->count[i]));
-	return json_pack(
-		"{s:o,s:o,s:f}", "bounds", bounds, "counts", counts, "sum", histogram->sum);
+		error |= json_array_append_new(
+			counts, json_integer((json_int_t)histogram->count[i]));
+	return whole(json_pack("{s:o,s:o,s:f}", "bounds", bounds, "counts", counts, "sum",
+			     histogram->sum),
+		error);
 }
 
 static json_t *number_or_null(bool known, int number)
@@ -181,6 +193,7 @@ static json_t *describe_sockets(const struct pool *pool)
 	const struct words *names = &pool->settings->sockets;
 	struct backlog_reader reader;
 	json_t *sockets = json_array();
+	int error = 0;
 
 	backlog_open(&reader);
 	for (size_t i = 0; i < names->count; i++) {
@@ -189,7 +202,7 @@ static json_t *describe_sockets(const struct pool *pool)
 		const struct backlog_count count = backlog_read(&reader, listener->fd);
 		const int most = socket_table_saw(table, names->word[i], count.waiting);
 
-		json_array_append_new(
+		error |= json_array_append_new(
 			sockets, json_pack("{s:s,s:o,s:o,s:o,s:o}", "name", names->word[i],
 					 "address", text_of(listener->port_text), "waiting",
 					 count_or_null(count.waiting), "waiting_max",
@@ -197,7 +210,7 @@ static json_t *describe_sockets(const struct pool *pool)
 					 "limit", count_or_null(count.limit)));
 	}
 	backlog_close(&reader);
-	return sockets;
+	return whole(sockets, error);
 }
 
 static json_t *describe_tally(const struct tally *tally)
@@ -237,16 +250,18 @@ static json_t *describe_backoff(const struct pool *pool, int64_t now_ms)
 }
 
 /* A thing taken from elsewhere and not wanted any more. */
-static void merge(json_t *into, json_t *from)
+static int merge(json_t *into, json_t *from)
 {
-	json_object_update(into, from);
+	const int error = json_object_update(into, from);
+
 	json_decref(from);
+	return error;
 }
 
 static json_t *describe_pool(struct pool *pool, int64_t now_ms)
 {
 	json_t *workers = json_array(), *document;
-	int count[SHOWN_COUNT] = {0}, live = 0;
+	int count[SHOWN_COUNT] = {0}, live = 0, error = 0;
 
 	for (int i = 0; i < pool->slot_count; i++) {
 		struct worker *worker = pool->slot[i];
@@ -255,22 +270,22 @@ static json_t *describe_pool(struct pool *pool, int64_t now_ms)
 			continue;
 		live++;
 		count[shown_as(worker)]++;
-		json_array_append_new(workers, describe_worker(worker, now_ms));
+		error |= json_array_append_new(workers, describe_worker(worker, now_ms));
 	}
 	document = json_pack("{s:s,s:I,s:i,s:i,s:i,s:i,s:i,s:i,s:f,s:s}", "name", pool->name,
 		"generation", (json_int_t)pool->current->number, "live", live, "starting",
 		count[SHOWN_STARTING], "idle", count[SHOWN_IDLE], "busy", count[SHOWN_BUSY],
 		"unknown", count[SHOWN_UNKNOWN], "retiring", count[SHOWN_RETIRING],
 		"jobs_per_second", tally_rate(&pool->tally, now_ms), "decision", pool->decision);
-	merge(document, describe_limits(pool));
-	merge(document, describe_tally(&pool->tally));
-	json_object_set_new(document, "decided",
+	error |= merge(document, describe_limits(pool));
+	error |= merge(document, describe_tally(&pool->tally));
+	error |= json_object_set_new(document, "decided",
 		*pool->decision ? json_real(seconds(now_ms - pool->decided_at)) : json_null());
-	json_object_set_new(document, "backoff", describe_backoff(pool, now_ms));
-	json_object_set_new(document, "roll", describe_roll(pool));
-	json_object_set_new(document, "sockets", describe_sockets(pool));
-	json_object_set_new(document, "workers", workers);
-	return document;
+	error |= json_object_set_new(document, "backoff", describe_backoff(pool, now_ms));
+	error |= json_object_set_new(document, "roll", describe_roll(pool));
+	error |= json_object_set_new(document, "sockets", describe_sockets(pool));
+	error |= json_object_set_new(document, "workers", workers);
+	return whole(document, error);
 }
 
 /* --- the supervisor --- */
@@ -326,10 +341,12 @@ static json_t *describe(const struct supervisor *supervisor, const char *wanted)
 {
 	const int64_t now_ms = supervisor->place.now(supervisor->place.owner);
 	json_t *pools = json_array();
+	int error = 0;
 
 	for (size_t i = 0; i < supervisor->pool_count; i++)
 		if (!wanted || strcmp(supervisor->pool[i]->name, wanted) == 0)
-			json_array_append_new(pools, describe_pool(supervisor->pool[i], now_ms));
+			error |= json_array_append_new(
+				pools, describe_pool(supervisor->pool[i], now_ms));
 	return json_pack("{s:s,s:s,s:i,s:o,s:s,s:f,s:f,s:o,s:f,s:o,s:I,s:o}", "version",
 		supervisor->options->version, "name", supervisor->name, "pid", (int)getpid(),
 		"config", text_of(supervisor->options->config_path), "phase",
@@ -337,15 +354,14 @@ static json_t *describe(const struct supervisor *supervisor, const char *wanted)
 		seconds(sys_now_ms() - supervisor->began_ms), "reload",
 		describe_reload(&supervisor->reload, now_ms), "loop_lag_max",
 		seconds(supervisor->lag_max_ms), "descriptors", describe_descriptors(),
-		"log_lines_lost", (json_int_t)logger_lost(), "pools", pools);
+		"log_lines_lost", (json_int_t)logger_lost(), "pools", whole(pools, error));
 }
 
 char *status_document(const struct supervisor *supervisor, const char *pool, size_t *bytes)
 {
 	json_t *document = describe(supervisor, pool);
-	char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+	char *text = json_text_of(document, bytes);
 
 	json_decref(document);
-	*bytes = text ? strlen(text) : 0;
 	return text;
 }

@@ -196,6 +196,12 @@ START_TEST(what_they_say)
 			"@: the supervisor hung up without an answer\n"},
 
 		/* those that wait */
+		{{STREAMING, "{\"ok\":true,\"message\":\"done\"}\n", NULL, false},
+			"reload --socket @", 0, "events\nreload\n", "done\n", ""},
+		{{STREAMING, DONE, "{\"event\":\"dropped\",\"count\":3}\n", false},
+			"reload --socket @", EX_TEMPFAIL, "events\nreload\n", "",
+			"preforkd: events were lost, perhaps the one that the reload has ended; "
+			"ask status\n"},
 		{{STREAMING, DONE, PROGRESS(1) FINISHED, false}, "reload --socket @", 0,
 			"events\nreload\n", "web: 1 of 2 replaced, 1 starting\nit is done\n", ""},
 		{{STREAMING, DONE,
