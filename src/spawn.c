@@ -24,6 +24,7 @@
 
 #define KERNEL_SIGSET_BYTES ((_NSIG - 1) / 8)
 #define EXIT_NOT_STARTED    127
+#define CANNOT_WATCH        "cannot open a descriptor of the new process (pidfd)"
 
 #define STEPS(X)                                                                                   \
 	X(DONE, "nothing")                                                                         \
@@ -350,7 +351,7 @@ static bool may_share(const struct spawn_plan *plan, const struct spawn_reports 
 	return reports->can_unshare && !changes_user && !plan->nice_set && !plan->cpus;
 }
 
-/* A child that we cannot watch must not live. */
+/* A child that we cannot watch must not live: rare, since there was room for its descriptor. */
 static void undo_fork(pid_t pid)
 {
 	int saved = errno;
@@ -368,20 +369,30 @@ int spawn_start(struct spawned *out, const struct spawn_plan *plan, struct spawn
 	struct errmsg *err)
 {
 	struct birth birth;
+	int room, saved;
 
 	birth_init(&birth, plan, reports->write_fd, reports->ignored);
 	birth.parent = getpid();
 	out->pidfd = -1;
+	/* Without room for its descriptor it is not even begun: it might accept before it is ended.
+	 */
+	room = sys_pidfd_open(birth.parent);
 	out->started_boot_ns = sys_boottime_ns();
 	birth.shared = may_share(plan, reports);
-	out->pid = sys_fork(birth.shared, child, &birth);
+	out->pid = room < 0 ? -1 : sys_fork(birth.shared, child, &birth);
+	saved = errno;
 	birth_fini(&birth);
+	if (room >= 0)
+		sys_close(room);
+	errno = saved;
+	if (room < 0)
+		return errmsg_errno(err, CANNOT_WATCH);
 	if (out->pid < 0)
 		return errmsg_errno(err, "cannot fork");
 	out->pidfd = sys_pidfd_open(out->pid);
 	if (out->pidfd < 0) {
 		undo_fork(out->pid);
-		return errmsg_errno(err, "cannot open a descriptor of the new process (pidfd)");
+		return errmsg_errno(err, CANNOT_WATCH);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include "spawn_fixture.h"
 #include "test_main.h"
 
+static volatile sig_atomic_t children;
 static char not_executable[] = "/tmp/test_spawn.XXXXXX";
 
 static void fails_with(const char *step, int error)
@@ -153,6 +155,13 @@ END_TEST
 
 /* --- a child that cannot be watched, or not made --- */
 
+static void on_child(int signal_number)
+{
+	(void)signal_number;
+	children++;
+}
+
+/* It is not even begun. */
 START_TEST(no_descriptor_left)
 {
 	struct rlimit limit;
@@ -165,8 +174,10 @@ START_TEST(no_descriptor_left)
 	limit.rlim_cur = (rlim_t)next;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	plan.argv = sleeper_argv;
+	signal(SIGCHLD, on_child);
 	ck_assert_int_eq(spawn_start(&spawned, &plan, &reports, &err), -1);
 	ck_assert_int_eq(errno, EMFILE);
+	ck_assert_int_eq(children, 0);
 	ck_assert_int_eq(waitpid(-1, NULL, 0), -1);
 	ck_assert_int_eq(errno, ECHILD);
 }
