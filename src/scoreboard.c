@@ -17,6 +17,7 @@
 #include "sys.h"
 
 #define LOG_INTERVAL_MS 1000
+#define WRITE_AGAIN_MS  100
 
 void scoreboard_log_trouble(struct scoreboard *board, const char *what)
 {
@@ -27,13 +28,25 @@ void scoreboard_log_trouble(struct scoreboard *board, const char *what)
 			strerror(error));
 }
 
+void scoreboard_mend_later(struct scoreboard *board, int64_t pause_ms)
+{
+	ev_timer_stop(board->loop, &board->mend_timer);
+	ev_timer_set(&board->mend_timer, (double)pause_ms / 1000., 0.);
+	ev_timer_start(board->loop, &board->mend_timer);
+}
+
 void scoreboard_put(
 	struct scoreboard *board, int fd, int slot, struct board_run run, const char *line)
 {
-	off_t at = (off_t)slot * BOARD_LINE_BYTES + run.at;
+	const off_t at = (off_t)slot * BOARD_LINE_BYTES + run.at;
+	const size_t bytes = (size_t)run.bytes;
 
-	if (sys_pwrite(fd, line + run.at, (size_t)run.bytes, at) < 0)
-		scoreboard_log_trouble(board, "written");
+	if (sys_pwrite(fd, line + run.at, bytes, at) >= 0 ||
+		sys_pwrite(fd, line + run.at, bytes, at) >= 0)
+		return;
+	scoreboard_log_trouble(board, "written");
+	board->unwritten = true;
+	scoreboard_mend_later(board, WRITE_AGAIN_MS);
 }
 
 void scoreboard_put_line(struct scoreboard *board, int fd, int slot, const char *line)

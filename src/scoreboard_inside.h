@@ -33,8 +33,9 @@ struct scoreboard {
 	unsigned char *home;
 	int64_t mend_at; /* not before */
 	bool mending;    /* in this refresh */
-	bool nameless;   /* the file cannot get a name back yet, and the log knows */
-	bool taken_up;   /* lines of workers that are gone may still stand there */
+	bool unwritten; /* bytes of ours could not be written: those that differ are no harm done */
+	bool nameless;  /* the file cannot get a name back yet, and the log knows */
+	bool taken_up;  /* lines of workers that are gone may still stand there */
 	struct rate_limit harm_log, trouble_log;
 	struct log_subject subject;
 };
@@ -51,7 +52,10 @@ static inline char *scoreboard_line_in(char *lines, int slot)
 
 /* Logs with errno that the file cannot be `what`. */
 void scoreboard_log_trouble(struct scoreboard *board, const char *what);
-/* Writes one run of a line, all of it, or the supervisor's bytes of it. */
+/* Has the file looked at after a pause, though nothing may change it. */
+void scoreboard_mend_later(struct scoreboard *board, int64_t pause_ms);
+/* Writes one run of a line, all of it, or the supervisor's bytes of it. What cannot be written is
+ * written later. */
 void scoreboard_put(
 	struct scoreboard *board, int fd, int slot, struct board_run run, const char *line);
 void scoreboard_put_line(struct scoreboard *board, int fd, int slot, const char *line);

@@ -127,17 +127,10 @@ static void log_harm(struct scoreboard *board, unsigned harm)
 		(unsigned long long)held_back);
 }
 
-static void mend_later(struct scoreboard *board, int64_t now_ms)
-{
-	ev_timer_stop(board->loop, &board->mend_timer);
-	ev_timer_set(&board->mend_timer, (double)(board->mend_at - now_ms) / 1000., 0.);
-	ev_timer_start(board->loop, &board->mend_timer);
-}
-
 /* The lines were written while they were settled; what is left is the file as a whole. */
 static void mend_file(struct scoreboard *board, unsigned harm, int64_t now_ms)
 {
-	int result = 0;
+	int result = board->unwritten ? -1 : 0;
 
 	ev_timer_stop(board->loop, &board->mend_timer);
 	log_harm(board, harm);
@@ -151,7 +144,7 @@ static void mend_file(struct scoreboard *board, unsigned harm, int64_t now_ms)
 		result |= replace_file(board);
 	board->mend_at = now_ms + (result == 0 ? MEND_PAUSE_MS : FAILED_MEND_PAUSE_MS);
 	if (result < 0)
-		mend_later(board, now_ms);
+		scoreboard_mend_later(board, board->mend_at - now_ms);
 }
 
 /* What the file is too short for is as it was. */
@@ -235,10 +228,13 @@ static unsigned settle_lines(struct scoreboard *board, char *former)
 static unsigned settle(struct scoreboard *board)
 {
 	const size_t bytes = scoreboard_bytes(board);
+	const bool unwritten = board->unwritten;
 	char *former = NULL;
 	unsigned harm;
 
 	assert(bytes > 0);
+	if (board->mending)
+		board->unwritten = false;
 	if (board->former_fd >= 0)
 		former = malloc(bytes);
 	if (former && read_file(board, board->former_fd, former) < 0) {
@@ -247,7 +243,7 @@ static unsigned settle(struct scoreboard *board)
 	}
 	harm = settle_lines(board, former);
 	free(former);
-	return harm;
+	return unwritten && harm & HARM_OWN ? (harm & ~(unsigned)HARM_OWN) | HARM_STRAY : harm;
 }
 
 /* Workers that were not taken over have left lines behind. */
@@ -297,5 +293,5 @@ void scoreboard_refresh(struct scoreboard *board)
 	if (harm && board->mending)
 		mend_file(board, harm, now_ms);
 	else if (harm)
-		mend_later(board, now_ms);
+		scoreboard_mend_later(board, board->mend_at - now_ms);
 }

@@ -97,6 +97,34 @@ START_TEST(exec_refused_for_lack_of_anything)
 }
 END_TEST
 
+/* Nobody else writes, so nothing else would make it look again. */
+START_TEST(what_could_not_be_written_is_written_later)
+{
+	struct pool_world world;
+
+	world_begin(&world, FAST "max_workers = 2\n");
+	world_say(&world, 0, 2, "_");
+	world_pass(&world, 2000);
+	fake_sys_break(FAKE_FORK, EAGAIN);
+	fake_sys_break(FAKE_PWRITE, ENOSPC);
+	world_exit(&world, 1, 0);
+	ck_assert_int_eq(world_byte(&world, 1, 0), '_');
+	fake_sys_break(FAKE_PWRITE, 0);
+	world_pass(&world, 200);
+	ck_assert_int_eq(world_byte(&world, 1, 0), '.');
+	ck_assert_int_eq(world_logged(&world, "harmed"), 0);
+	fake_sys_break(FAKE_PWRITE, ENOSPC);
+	fake_sys_break(FAKE_FORK, 0);
+	world_pass(&world, 2000);
+	fake_sys_break(FAKE_PWRITE, 0);
+	ck_assert_int_eq(world_byte(&world, 1, BOARD_PID_AT), ' ');
+	world_pass(&world, 2000);
+	ck_assert_int_ne(world_byte(&world, 1, BOARD_PID_AT), ' ');
+	ck_assert_int_eq(world_logged(&world, "harmed"), 0);
+	world_end(&world);
+}
+END_TEST
+
 START_TEST(a_pool_that_cannot_be_opened_leaves_nothing)
 {
 	struct pool_world world;
@@ -220,6 +248,7 @@ int main(void)
 		sizeof(refusal) / sizeof(refusal[0]));
 	tcase_add_test(machine, as_many_as_the_machine_allows);
 	tcase_add_test(machine, exec_refused_for_lack_of_anything);
+	tcase_add_test(machine, what_could_not_be_written_is_written_later);
 	tcase_add_test(machine, a_pool_that_cannot_be_opened_leaves_nothing);
 	suite_add_tcase(suite, calls);
 	tcase_set_timeout(calls, 120);
