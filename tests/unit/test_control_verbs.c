@@ -186,7 +186,7 @@ START_TEST(queue_in_pieces)
 	uint64_t state = test_seed(), in = 0, out = 0;
 	char line[5000];
 
-	for (int i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < 20000 / test_slowness(); i++) {
 		size_t length = test_random_below(&state, i % 100 ? 100 : sizeof(line));
 		size_t bytes = test_random_below(&state, 130);
 
