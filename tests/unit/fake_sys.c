@@ -18,7 +18,6 @@
 #include "fake_time.h"
 #include "sys.h"
 
-#define FIRST_PID         5000
 #define BOOTTIME_AHEAD_MS 7000000
 
 struct process {
@@ -52,7 +51,7 @@ static struct {
 	unsigned strays;
 	fake_signal_hook *hook;
 	void *hook_context;
-} world = {.next_pid = FIRST_PID};
+} world = {.next_pid = FAKE_FIRST_PID};
 
 void fake_sys_reset(void)
 {
@@ -64,7 +63,7 @@ void fake_sys_reset(void)
 	free(world.pidfd);
 	free(world.signal);
 	memset(&world, 0, sizeof(world));
-	world.next_pid = FIRST_PID;
+	world.next_pid = FAKE_FIRST_PID;
 	fake_time_reset();
 }
 

@@ -16,7 +16,6 @@
 #include "generation.h"
 #include "pool_roll.h"
 
-#define FIRST_PID 5000 /* fake_sys.c's */
 
 static bool inotify_is_faked;
 
@@ -61,9 +60,9 @@ void law_show(struct pool_world *world)
 
 static struct law_process *process_of(struct law *law, pid_t pid)
 {
-	if (pid < FIRST_PID || pid >= FIRST_PID + LAW_PIDS)
+	if (pid < FAKE_FIRST_PID || pid >= FAKE_FIRST_PID + LAW_PIDS)
 		ck_abort_msg("too many processes for one world");
-	return &law->process[pid - FIRST_PID];
+	return &law->process[pid - FAKE_FIRST_PID];
 }
 
 static void on_signal(pid_t pid, int number, bool group, void *context)
@@ -382,7 +381,7 @@ static const char *look_at_the_dead(void)
 {
 	unsigned reaped = 0;
 
-	for (pid_t pid = FIRST_PID; pid <= fake_sys_last_pid(); pid++) {
+	for (pid_t pid = FAKE_FIRST_PID; pid <= fake_sys_last_pid(); pid++) {
 		if (fake_sys_alive(pid))
 			continue;
 		reaped++;

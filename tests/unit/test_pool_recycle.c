@@ -115,16 +115,16 @@ END_TEST
 START_TEST(by_size)
 {
 	crew_begin(&crew, "max_workers = 3\nmax_memory = 1M\n");
-	fake_sys_set_resident_bytes(5000, 1 << 20);
-	fake_sys_set_resident_bytes(5001, -1);
+	fake_sys_set_resident_bytes(FAKE_FIRST_PID, 1 << 20);
+	fake_sys_set_resident_bytes(FAKE_FIRST_PID + 1, -1);
 	crew_pass(&crew, 5000);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 3);
 	ck_assert_uint_le(fake_sys_count(FAKE_RESIDENT_BYTES), 3 * 12);
-	fake_sys_set_resident_bytes(5000, (1 << 20) + 1);
+	fake_sys_set_resident_bytes(FAKE_FIRST_PID, (1 << 20) + 1);
 	crew_pass(&crew, 3000);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 4);
-	ck_assert(!fake_sys_alive(5000));
-	ck_assert(fake_sys_alive(5001));
+	ck_assert(!fake_sys_alive(FAKE_FIRST_PID));
+	ck_assert(fake_sys_alive(FAKE_FIRST_PID + 1));
 	ck_assert_uint_eq(crew.world.pool->tally.recycled_memory, 1);
 	ck_assert_int_eq(world_logged(&crew.world, "max_memory exceeded"), 1);
 	check_capacity(3, 1);
@@ -146,10 +146,10 @@ START_TEST(one_is_restarted)
 	crew_begin(&crew, "max_workers = 3\n");
 	ck_assert(pool_restart_worker(crew.world.pool, 1));
 	crew_pass(&crew, 3000);
-	ck_assert(fake_sys_alive(5000));
-	ck_assert(!fake_sys_alive(5001));
-	ck_assert(fake_sys_alive(5002));
-	ck_assert_uint_eq(fake_sys_signals_to(5001, SIGTERM), 1);
+	ck_assert(fake_sys_alive(FAKE_FIRST_PID));
+	ck_assert(!fake_sys_alive(FAKE_FIRST_PID + 1));
+	ck_assert(fake_sys_alive(FAKE_FIRST_PID + 2));
+	ck_assert_uint_eq(fake_sys_signals_to(FAKE_FIRST_PID + 1, SIGTERM), 1);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 4);
 	check_capacity(3, 1);
 	crew_end(&crew);
@@ -180,13 +180,13 @@ START_TEST(nobody_goes_without_a_replacement)
 	crew.fault_from = 1;
 	crew_pass(&crew, 100000);
 	check_capacity(3, 1);
-	for (pid_t pid = 5000; pid < 5003; pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + 3; pid++)
 		ck_assert(fake_sys_alive(pid));
 	ck_assert_int_gt(crew.world.pool->failures.rounds, 2);
 	crew.fault = CREW_WELL;
 	crew_pass(&crew, 60000);
 	check_capacity(3, 1);
-	for (pid_t pid = 5000; pid < 5003; pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + 3; pid++)
 		ck_assert(!fake_sys_alive(pid));
 	crew_end(&crew);
 }
@@ -234,12 +234,12 @@ START_TEST(who_says_that_it_leaves)
 	world_notify(&crew.world, 0, "STOPPING=1");
 	world_notify(&crew.world, 1, "STOPPING=1");
 	crew_pass(&crew, 4900);
-	ck_assert_uint_eq(world_signals(5000), 0);
-	fake_sys_exit(5001, 0);
+	ck_assert_uint_eq(world_signals(FAKE_FIRST_PID), 0);
+	fake_sys_exit(FAKE_FIRST_PID + 1, 0);
 	crew_pass(&crew, 500);
-	ck_assert(!fake_sys_alive(5000));
-	ck_assert_uint_eq(fake_sys_signals_to(5000, SIGTERM), 1);
-	ck_assert_uint_eq(fake_sys_signals_to(5001, SIGTERM), 0);
+	ck_assert(!fake_sys_alive(FAKE_FIRST_PID));
+	ck_assert_uint_eq(fake_sys_signals_to(FAKE_FIRST_PID, SIGTERM), 1);
+	ck_assert_uint_eq(fake_sys_signals_to(FAKE_FIRST_PID + 1, SIGTERM), 0);
 	ck_assert_int_eq(crew_serving(&crew, 0), 2);
 	ck_assert_uint_eq(crew.world.pool->tally.exits_failed, 0);
 	crew_end(&crew);

@@ -46,7 +46,7 @@ START_TEST(a_static_pool)
 	ck_assert_int_ge(crew.least_ready, workers);
 	ck_assert_int_eq(crew.most_present, workers + sizes[_i].at_a_time);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 2 * (unsigned)workers);
-	for (pid_t pid = 5000; pid < 5000 + workers; pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + workers; pid++)
 		ck_assert_uint_eq(fake_sys_signals_to(pid, SIGTERM), 1);
 	crew_end(&crew);
 }
@@ -162,7 +162,7 @@ START_TEST(who_costs_least_goes_first)
 	world_roll(&crew.world, NULL);
 	crew_pass(&crew, 20000);
 	for (int slot = 0; slot < 4; slot++) {
-		const pid_t pid = 5000 + slot;
+		const pid_t pid = FAKE_FIRST_PID + slot;
 		const struct worker *worker = world_worker(&crew.world, slot);
 
 		at[slot] = crew.law.process[slot].retired_at;
@@ -193,7 +193,7 @@ START_TEST(the_signal_may_be_another)
 	generation_release(next);
 	crew_pass(&crew, 5000);
 	ck_assert_int_eq(crew_serving(&crew, 2), 2);
-	for (pid_t pid = 5000; pid < 5002; pid++) {
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + 2; pid++) {
 		ck_assert_uint_eq(fake_sys_signals_to(pid, SIGQUIT), 1);
 		ck_assert_uint_eq(fake_sys_signals_to(pid, SIGTERM), 0);
 	}
@@ -312,12 +312,12 @@ START_TEST(three_failures_give_it_up)
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 4 + 3);
 	ck_assert_int_eq(crew_serving(&crew, 1), 4);
 	ck_assert_int_ge(crew.least_ready, 4);
-	for (pid_t pid = 5000; pid < 5004; pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + 4; pid++)
 		ck_assert(fake_sys_alive(pid));
 	/* They are not touched again. */
 	crew_pass(&crew, 100000);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 4 + 3);
-	for (pid_t pid = 5000; pid < 5004; pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + 4; pid++)
 		ck_assert_uint_eq(world_signals(pid), 0);
 	/* The next one tries again, and may be better. */
 	crew.fault = CREW_WELL;
@@ -591,7 +591,7 @@ END_TEST
 /* It takes its place in the count, so the roll waits; but for nothing else. */
 START_TEST(an_old_one_that_nothing_kills)
 {
-	const pid_t pid = 5000;
+	const pid_t pid = FAKE_FIRST_PID;
 
 	crew_begin(&crew, "max_workers = 2\nstop_timeout = 1s\n");
 	fake_sys_set_unkillable(pid, true);

@@ -22,7 +22,6 @@
 #include "test_files.h"
 #include "test_main.h"
 
-#define FIRST_PID 5000
 #define OBEY_MS   50 /* how long workers take to leave when asked to */
 #define POOL      "command = /bin/true\nmin_uptime = 200ms\ncrash_loop = backoff\n"
 
@@ -245,7 +244,7 @@ START_TEST(all_are_replaced)
 	ck_assert_uint_eq(it.most_living, 4);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 6);
 	ck_assert_int_eq(sent(SIGTERM), 6);
-	for (pid_t pid = FIRST_PID; pid < FIRST_PID + 6; pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid < FAKE_FIRST_PID + 6; pid++)
 		ck_assert_uint_eq(fake_sys_signals_to(pid, SIGTERM), 1);
 	ck_assert_int_eq(logged("reload done"), 1);
 }
@@ -330,7 +329,7 @@ START_TEST(a_bad_file_changes_nothing)
 	ck_assert_uint_eq(it.least_living, 3);
 	ck_assert_uint_eq(fake_sys_count(FAKE_FORK), 3 + 5);
 	for (int slot = 0; slot < 3; slot++)
-		ck_assert_int_eq(it.pid[slot], FIRST_PID + slot);
+		ck_assert_int_eq(it.pid[slot], FAKE_FIRST_PID + slot);
 	ck_assert_int_eq(access(test_path(&it.dir, "run/two.scoreboard"), F_OK), -1);
 }
 END_TEST
@@ -381,7 +380,7 @@ START_TEST(given_up_after_three_failures)
 	ck_assert_uint_eq(it.living, 3);
 	ck_assert_uint_ge(it.least_living, 3);
 	for (int slot = 0; slot < 3; slot++)
-		ck_assert_int_eq(it.pid[slot], FIRST_PID + slot);
+		ck_assert_int_eq(it.pid[slot], FAKE_FIRST_PID + slot);
 	/* The next one tries again, with what is in the file. */
 	ck_assert_int_eq(logged("reload done"), 1);
 }
@@ -418,7 +417,7 @@ START_TEST(a_pool_in_trouble_fails_no_reload)
 	ck_assert_int_eq(run(THREE "[pool:two]\n" POOL "max_workers = 4\n"), 0);
 	ck_assert_int_eq(logged("reload done"), 2);
 	ck_assert_int_eq(logged("reload failed"), 0);
-	ck_assert_int_ge(it.pid[0], FIRST_PID + 3);
+	ck_assert_int_ge(it.pid[0], FAKE_FIRST_PID + 3);
 }
 END_TEST
 
@@ -579,8 +578,8 @@ START_TEST(only_what_must_rolls)
 	ck_assert_int_eq(logged("reconfigure done"), 1);
 	ck_assert_uint_eq(it.living, places[_i].living + 1);
 	/* Of the other pool nobody is touched. */
-	ck_assert_uint_eq(fake_sys_signals_to(FIRST_PID + 3, SIGTERM), 1);
-	ck_assert_int_eq(it.pid[0] == FIRST_PID || it.pid[1] == FIRST_PID + 1, !places[_i].rolls);
+	ck_assert_uint_eq(fake_sys_signals_to(FAKE_FIRST_PID + 3, SIGTERM), 1);
+	ck_assert_int_eq(it.pid[0] == FAKE_FIRST_PID || it.pid[1] == FAKE_FIRST_PID + 1, !places[_i].rolls);
 }
 END_TEST
 
@@ -816,7 +815,7 @@ static const char *const any_files[] = {
 
 static void end_some(void *every)
 {
-	for (pid_t pid = FIRST_PID; pid <= fake_sys_last_pid(); pid++)
+	for (pid_t pid = FAKE_FIRST_PID; pid <= fake_sys_last_pid(); pid++)
 		if (fake_sys_alive(pid) && pid % (pid_t)(intptr_t)every == 0)
 			fake_sys_exit(pid, 1);
 }
