@@ -185,6 +185,18 @@ static const char *environment_value(const char *environment, size_t length, con
 	return NULL;
 }
 
+/* In the midst of exec it has none for a moment. */
+static size_t environment_of(pid_t pid, char environment[ENVIRON_BYTES_MAX])
+{
+	size_t length = proc_read(pid, "environ", environment, ENVIRON_BYTES_MAX);
+
+	for (int i = 0; i < 200 && length == 0 && process_runs(pid); i++) {
+		nap_ms(1);
+		length = proc_read(pid, "environ", environment, ENVIRON_BYTES_MAX);
+	}
+	return length;
+}
+
 /* Has it executed a worker's program? Before exec it has the supervisor's environment, a hook has
  * PREFORKD_PID. */
 static bool is_worker(pid_t pid, const char *pool)
@@ -193,9 +205,7 @@ static bool is_worker(pid_t pid, const char *pool)
 	size_t length;
 	const char *of;
 
-	if (!process_runs(pid))
-		return false;
-	length = proc_read(pid, "environ", environment, sizeof(environment));
+	length = environment_of(pid, environment);
 	of = environment_value(environment, length, "PREFORKD_POOL");
 	return of && (!pool || strcmp(of, pool) == 0) &&
 	       environment_value(environment, length, "PREFORKD_SLOT") &&
