@@ -63,9 +63,12 @@ static void configure(void)
 static int64_t deaf_for_ms(volatile int64_t *shift_sec)
 {
 	int asked = file_count("got", " TERM ");
-	pid_t pid = worker_of("deaf", 0);
 	int64_t began;
+	pid_t pid;
 
+	/* in either slot, once who was there before has left */
+	WAIT_FOR(present_of("deaf") == 1);
+	pid = crew_of("deaf").pid[0];
 	WAIT_FOR(file_count("got", " ready ") == asked + 1);
 	nap_ms(slow_ms(50));
 	ck_assert_int_eq(preforkd_run("-c", path_of("app.ini"), "restart", "--no-wait", "deaf"), 0);
