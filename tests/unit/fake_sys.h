@@ -47,9 +47,10 @@ typedef void fake_event(void *context);
 typedef void fake_signal_hook(pid_t pid, int number, bool group, void *context);
 
 /* Forgets everything, closes what it opened; time starts at FAKE_START_MS. */
-#define FAKE_START_MS  1000000
-#define FAKE_FIRST_PID 5000000 /* no real process can have it, so none is taken for one of these   \
-				*/
+#define FAKE_START_MS 1000000
+#define FAKE_FIRST_PID                                                                             \
+	5000000 /* no real process can have it, so none is taken for one of these                  \
+		 */
 void fake_sys_reset(void);
 
 /* The nth call from now (1: the next) fails once with `error`. One such order for each kind. */

@@ -16,7 +16,6 @@
 #include "generation.h"
 #include "pool_roll.h"
 
-
 static bool inotify_is_faked;
 
 /* These three in the place of the C library's: a descriptor that never tells anything. */

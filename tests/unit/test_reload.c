@@ -22,8 +22,8 @@
 #include "test_files.h"
 #include "test_main.h"
 
-#define OBEY_MS   50 /* how long workers take to leave when asked to */
-#define POOL      "command = /bin/true\nmin_uptime = 200ms\ncrash_loop = backoff\n"
+#define OBEY_MS 50 /* how long workers take to leave when asked to */
+#define POOL    "command = /bin/true\nmin_uptime = 200ms\ncrash_loop = backoff\n"
 
 static struct fixture {
 	struct test_dir dir;
@@ -579,7 +579,8 @@ START_TEST(only_what_must_rolls)
 	ck_assert_uint_eq(it.living, places[_i].living + 1);
 	/* Of the other pool nobody is touched. */
 	ck_assert_uint_eq(fake_sys_signals_to(FAKE_FIRST_PID + 3, SIGTERM), 1);
-	ck_assert_int_eq(it.pid[0] == FAKE_FIRST_PID || it.pid[1] == FAKE_FIRST_PID + 1, !places[_i].rolls);
+	ck_assert_int_eq(
+		it.pid[0] == FAKE_FIRST_PID || it.pid[1] == FAKE_FIRST_PID + 1, !places[_i].rolls);
 }
 END_TEST
 
