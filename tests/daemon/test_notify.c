@@ -237,7 +237,9 @@ START_TEST(whatever_is_sent_it_works_on)
 	int descriptors;
 	long resident_kib;
 
-	config(NOTIFY "max_workers = 2\nmax_lifetime = 0\ncommand = %s notify READY=1 wait "
+	/* they may say STOPPING=1, too, and are not to be ended for it meanwhile */
+	config(NOTIFY "max_workers = 2\nmax_lifetime = 0\nstop_timeout = 600s\ncommand = %s notify "
+		      "READY=1 wait "
 		      "@dir@/go hostile %d touch @dir@/tired every 50 STATUS=well\n",
 		worker_beside("notify_worker"), long_or_short(60, 2));
 	daemon_start();
