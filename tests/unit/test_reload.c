@@ -409,7 +409,7 @@ END_TEST
 START_TEST(a_pool_in_trouble_fails_no_reload)
 {
 	it.sick_pool = "two";
-	it.sick_after = 1;
+	it.sick_after = FAKE_FIRST_PID - 1;
 	at_signal(20000, SIGHUP);
 	at_signal(40000, SIGHUP);
 	at(60000, see, NULL);
@@ -512,7 +512,7 @@ END_TEST
 START_TEST(a_new_pool_that_fails_is_removed_again)
 {
 	it.sick_pool = "two";
-	it.sick_after = 1;
+	it.sick_after = FAKE_FIRST_PID - 1;
 	at(2500, reload_with, THREE "[pool:two]\n" POOL "max_workers = 2\n");
 	at(40000, see, NULL);
 	/* Without it all is well, however soon. */
@@ -717,7 +717,7 @@ END_TEST
 
 START_TEST(a_back_off_ends)
 {
-	it.sick_after = 1;
+	it.sick_after = FAKE_FIRST_PID - 1;
 	at(30000, heal, NULL);
 	at_signal(30001, SIGHUP);
 	at(32000, see, NULL);

@@ -77,7 +77,7 @@ static void see_living(void *unused)
 
 static void end_all(void *status)
 {
-	for (pid_t pid = fake_sys_last_pid(); pid >= 5000; pid--)
+	for (pid_t pid = fake_sys_last_pid(); pid >= FAKE_FIRST_PID; pid--)
 		if (fake_sys_alive(pid))
 			fake_sys_exit(pid, (int)(intptr_t)status);
 }
